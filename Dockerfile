@@ -2,13 +2,14 @@
 # PIP_OPTIONS is handed to pip, for example to name an index that has the PyTorch build you want (CPU, or a CUDA version):
 #   docker build --build-arg PIP_OPTIONS="--extra-index-url <address>" .
 # Without it pip takes what its default index offers, which on Linux is the build with CUDA.
-# The extras `postgres` and `otel` are in the image: which database the journal is on, and where traces go, are settings.
+# The extras `postgres`, `otel` and `signing` are in the image: which database the journal is on, where traces go, and whether models
+# are signed, are settings.
 
 FROM python:3.11-slim AS requirements
 WORKDIR /requirements
 COPY pyproject.toml ./
 # Two lists of their own: while they stay the same, a change of pyproject.toml re-installs nothing.
-RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['postgres'], *p['optional-dependencies']['otel'], sep='\n')" > run.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['postgres'], *p['optional-dependencies']['otel'], *p['optional-dependencies']['signing'], sep='\n')" > run.txt \
  && python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" > build.txt
 
 FROM python:3.11-slim AS dependencies

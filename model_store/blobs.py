@@ -10,6 +10,7 @@ from typing import Any
 from model_store.backends.backend import Backend
 from model_store.checked_file import checked_file
 from model_store.errors import ContentDamaged, ObjectExists, ObjectNotFound, Unavailable
+from model_store.known_digests import KnownDigests
 from model_store.os_errors import storage_errors
 
 PREFIX = "blobs"
@@ -28,8 +29,9 @@ class Blobs:
     Those of a deleted version stay until a sweep finds that no manifest names them (`blob_sweep`).
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, digests: KnownDigests | None = None) -> None:
         self._backend = backend
+        self._known = digests or KnownDigests()
 
     def key(self, digest: str) -> str:
         """The key of the blob with this SHA-256. Raises ObjectNotFound for what is none."""
@@ -43,7 +45,7 @@ class Blobs:
         """
         key = self.key(expected["sha256"])
         try:
-            with self.local_file("", expected):
+            with self.local_file("", expected, read=True):
                 pass
         except ObjectNotFound:
             try:
@@ -61,9 +63,12 @@ class Blobs:
             self._remove(source)
 
     @contextmanager
-    def local_file(self, file: str, expected: Mapping[str, Any]) -> Iterator[Path]:
-        """The blob with the SHA-256 of `expected` on the local disk. Raises ObjectNotFound, ContentDamaged, Unavailable."""
-        with checked_file(self._backend, self.key(expected["sha256"]), file, expected) as path:
+    def local_file(self, file: str, expected: Mapping[str, Any], *, read: bool) -> Iterator[Path]:
+        """The blob with the SHA-256 of `expected` on the local disk; with `read` it is read, though it was checked before. Raises
+        ObjectNotFound, ContentDamaged, Unavailable.
+        """
+        key = self.key(expected["sha256"])
+        with checked_file(self._backend, key, file, expected, self._known, read=read) as path:
             yield path
 
     def digests(self) -> set[str]:

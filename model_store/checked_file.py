@@ -8,7 +8,10 @@ from typing import Any
 
 from model_store.backends.backend import Backend
 from model_store.errors import ContentDamaged, ObjectNotFound
+from model_store.known_digests import KnownDigests
 from model_store.os_errors import storage_errors
+
+WRONG_SIZE = "does not have the size that was published"
 
 
 def describe_file(path: Path) -> dict[str, Any]:
@@ -18,8 +21,11 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def checked_file(backend: Backend, key: str, file: str, expected: Mapping[str, Any]) -> Iterator[Path]:
-    """The file at `key` on the local disk, which must have the size and SHA-256 of `expected`. `file` is its name in errors.
+def checked_file(
+    backend: Backend, key: str, file: str, expected: Mapping[str, Any], digests: KnownDigests, *, read: bool
+) -> Iterator[Path]:
+    """The file at `key` on the local disk, which must have the size and SHA-256 of `expected`. It is not read if its digest is
+    among `digests`; with `read` it is, always. `file` is its name in errors.
 
     Raises ObjectNotFound, ContentDamaged, and Unavailable when it cannot be read.
     """
@@ -27,17 +33,18 @@ def checked_file(backend: Backend, key: str, file: str, expected: Mapping[str, A
         with storage_errors():
             try:
                 path = stack.enter_context(backend.local_file(key))
-                if _damage(path, expected) is not None:  # perhaps of a copy only
+                if _damage(path, expected, digests, read) is not None:  # perhaps of a copy only
                     stack.close()
                     path = stack.enter_context(backend.local_file(key, fresh=True))
-                    if (reason := _damage(path, expected)) is not None:
+                    if (reason := _damage(path, expected, digests, read)) is not None:
                         raise ContentDamaged(file, reason)
             except FileNotFoundError:
                 raise ObjectNotFound from None
         yield path
 
 
-def _damage(path: Path, expected: Mapping[str, Any]) -> str | None:
+def _damage(path: Path, expected: Mapping[str, Any], digests: KnownDigests, read: bool) -> str | None:
     if path.stat().st_size != expected["bytes"]:
-        return "does not have the size that was published"
-    return None if describe_file(path) == expected else "does not have the SHA-256 that was published"
+        return WRONG_SIZE
+    whole = digests.sha256(path, read=read) == expected["sha256"]
+    return None if whole else "does not have the SHA-256 that was published"

@@ -24,6 +24,7 @@ from model_store.errors import (
     VersionCorrupt,
     VersionNotFound,
 )
+from model_store.known_digests import KnownDigests
 from model_store.known_numbers import KnownNumbers
 from model_store.live_index import LiveIndex
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
@@ -32,7 +33,8 @@ from model_store.os_errors import storage_errors
 from model_store.record import Record
 from model_store.records import Records
 from model_store.removals import Removals
-from model_store.version import Version
+from model_store.summaries import NO_SUMMARIES, AllFields, Summaries
+from model_store.version import Sign, Version
 
 
 class Collection:
@@ -48,10 +50,12 @@ class Collection:
 
     def __init__(self, backend: Backend, prefix: str, *, newest_format: int = 1, now: Clock = utc_now) -> None:
         self.prefix = prefix
+        self.summaries = Summaries(backend, prefix)
+        self._digests = KnownDigests(now)
         self._backend = backend
         self._newest_format = newest_format
         self._deleted: dict[str, list[int]] = {}
-        self._known: dict[str, KnownNumbers] = {}
+        self._known = KnownNumbers()
         self._living = LiveIndex(backend, prefix)
         self._removals = Removals(backend, now)
         self._now = now
@@ -64,19 +68,28 @@ class Collection:
         *,
         key: str | None = None,
         since: int = 0,
+        sign: Sign | None = None,
     ) -> Version:
         """The version that `publish_once` answers."""
-        return self.publish_once(name, manifest, files, key=key, since=since)[0]
+        return self.publish_once(name, manifest, files, key=key, since=since, sign=sign)[0]
 
     def publish_once(
-        self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path], *, key: str | None, since: int = 0
+        self,
+        name: str,
+        manifest: Mapping[str, Any],
+        files: Mapping[str, Path],
+        *,
+        key: str | None,
+        since: int = 0,
+        summaries: AllFields = NO_SUMMARIES,
+        sign: Sign | None = None,
     ) -> tuple[Version, bool]:
-        """Publish the next version: `manifest`, with the key `files` set by the store, and `files`, moved in.
+        """Publish the next version: `manifest`, with the key `files` set by the store; `files`, moved in; and `summaries`.
 
         The number is the highest ever used + 1. With a `key` it is exactly-once: when a live version numbered above
         `since` was published with the same key, before or at the same time, that version is answered instead, and
-        False. Whatever happens, a file of the caller's is moved or left where it was. Raises InvalidManifest and
-        InvalidName.
+        False. `sign` makes the signature, which is there before the version is; what it raises ends the publish.
+        Whatever happens, a file of the caller's is moved or left where it was. Raises InvalidManifest and InvalidName.
         """
         check_name(name)
         check_file_names(files)
@@ -86,12 +99,16 @@ class Collection:
         with storage_errors():
             described = {file: describe_file(source) for file, source in files.items()}
         data = encode_manifest({**manifest, "files": described})
-        kept = decode_manifest(data)
+        kept, digest = decode_manifest(data), manifest_digest(data)
+        signature = None if sign is None else sign(digest, kept)
         now = self._now()
-        record = Record(manifest_digest(data), new_content_id(now), key, rfc3339(now))
+        record = Record(digest, new_content_id(now), key, rfc3339(now))
         contents = self.contents(name)
         try:
             contents.write(record.content, data, described, files)
+            self.summaries.write(name, record.content, summaries)
+            if signature is not None:
+                contents.sign(record.content, signature)
             number, known = self._claim(name, max(used, default=0) + 1, record)
         except BaseException:
             with suppress(StoreError):  # what cannot be cleaned up now is left to sweep
@@ -102,21 +119,36 @@ class Collection:
                 self.records(name).series.remove(used[-1])
         if known is None:
             self._confirm(name, number, record)
-            return Version(name, number, record.digest, record.created_at, kept), True
+            return Version(name, number, record.digest, record.created_at, kept, record.content), True
         with suppress(StoreError):
             contents.delete(record.content)
         return known, False
 
-    def take(self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> tuple[Version, bool]:
+    def take(
+        self,
+        name: str,
+        manifest: Mapping[str, Any],
+        files: Mapping[str, Path],
+        *,
+        summaries: AllFields = NO_SUMMARIES,
+        signature: bytes | None = None,
+    ) -> tuple[Version, bool]:
         """The newest whole version with the digest of `manifest`, which has its `files` described; without one it is
-        published, by one of several callers alone. Whether it is new. Raises InvalidManifest and InvalidName.
+        published, by one of several callers alone. Whether it is new. A `signature` becomes the version's in either case.
+        Raises InvalidManifest and InvalidName.
         """
         check_name(name)
         digest = manifest_digest(encode_manifest(manifest))
         since = max(self.records(name).numbers(), default=0)  # before the search: nothing is published in between
-        if (known := self.find(name, digest)) is not None:
-            return known, False
-        return self.publish_once(name, manifest, files, key=f"bundle:{digest}", since=since)
+        version, new = self.find(name, digest), False
+        if version is None:
+            key, sign = f"bundle:{digest}", None if signature is None else lambda *_: signature
+            version, new = self.publish_once(
+                name, manifest, files, key=key, since=since, summaries=summaries, sign=sign
+            )
+        if not new and signature is not None:
+            self.contents(name).sign(self._live(name, version.number).content, signature)
+        return version, new
 
     def published(self, name: str, key: str, *, since: int = 0) -> Version | None:
         """The live version numbered above `since` that was published with this key, if there is one."""
@@ -130,17 +162,18 @@ class Collection:
         """
         check_name(name)
         record = self._live(name, number)
-        try:
+        with self._as_damage_of(name, number):
             manifest = self.contents(name).manifest(record.content, record.digest)
-        except ContentDamaged as damage:
-            self._live(name, number)  # deleted between record and manifest: not found rather than corrupt
-            raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
         made_as = manifest.get("format", 1)
         if type(made_as) is not int or made_as < 1:
             raise VersionCorrupt(name, number, MANIFEST, "has a format that is no number")
         if made_as > self._newest_format:
             raise MadeByNewer(f"Version {number} of {name!r}")
-        return Version(name, number, record.digest, record.created_at, manifest)
+        return Version(name, number, record.digest, record.created_at, manifest, record.content)
+
+    def signature(self, version: Version) -> bytes | None:
+        """The signature of `version`, not verified; None when it has none. Raises NameNotFound, VersionNotFound."""
+        return self.contents(version.name).signature(self._live(version.name, version.number).content)
 
     def has(self, name: str, number: int) -> bool:
         """Whether this version exists. A record that cannot be read counts: `get` then says what is wrong with it."""
@@ -170,9 +203,7 @@ class Collection:
         """The `count` highest numbers of versions, below that one, falling. Raises NameNotFound when there is no version."""
         check_name(name)
         numbers = self.records(name).newest(below, count)
-        if not numbers:
-            self.latest_number(name)
-        return numbers
+        return numbers if numbers or self.latest_number(name) else []
 
     def latest_number(self, name: str) -> int:
         """The highest number of a version that exists. Raises NameNotFound."""
@@ -211,30 +242,33 @@ class Collection:
         return None
 
     @contextmanager
-    def local_file(self, version: Version, file: str) -> Iterator[Path]:
-        """A file of `version` on the local disk for the time of the `with` block, checked for size and SHA-256. Read it, never
-        write to it.
+    def local_file(self, version: Version, file: str, *, read: bool = False) -> Iterator[Path]:
+        """A file of `version` on the local disk for the time of the `with` block, checked for size and SHA-256 (`read`: by
+        reading it, though this process has checked it before). Read it, never write to it.
 
         Raises VersionCorrupt when it is damaged or missing, VersionNotFound when the version was deleted, ObjectNotFound
         when the version has no such file. A deletion meanwhile may take the path away, not an open file.
         """
-        name, number = version.name, version.number
-        if file not in version.manifest["files"]:
-            raise ObjectNotFound("The version has no such file.")
+        name, number, expected = version.name, version.number, version.file(file)
         record = self._live(name, number)
-        expected = version.manifest["files"][file]
         with ExitStack() as stack:
-            try:
-                path = stack.enter_context(self.contents(name).local_file(record.content, file, expected))
-            except ContentDamaged as damage:
-                self._live(name, number)
-                raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
+            with self._as_damage_of(name, number):
+                path = stack.enter_context(self.contents(name).local_file(record.content, file, expected, read=read))
             yield path
 
     def check_file(self, version: Version, file: str) -> None:
         """Reads a file of `version`. Raises as `local_file` does."""
-        with self.local_file(version, file):
+        with self.local_file(version, file, read=True):
             pass
+
+    def read_range(self, version: Version, file: str, start: int, stop: int) -> bytes:
+        """The bytes of a file of `version` from `start` up to `stop`, or up to its end. They are not checked by a digest.
+
+        Raises as `local_file` does, but returns what is still there of a version that was deleted.
+        """
+        expected = version.file(file)
+        with self._as_damage_of(version.name, version.number):
+            return self.contents(version.name).read_range(version.content, file, expected, start, stop)
 
     def reserve(self, name: str, number: int, alias: str, entry: int) -> None:
         """Reserve the version for this entry of the alias; a deletion of the version then settles the entry first.
@@ -284,11 +318,11 @@ class Collection:
 
     def records(self, name: str) -> Records:
         """The records of that name."""
-        return Records(self._backend, self.prefix, name, self._known.setdefault(name, KnownNumbers()))
+        return Records(self._backend, self.prefix, name, self._known)
 
     def contents(self, name: str) -> Contents:
         """The contents of that name."""
-        return Contents(self._backend, f"{self.prefix}/{name}", self._removals)
+        return Contents(self._backend, f"{self.prefix}/{name}", self._removals, self._digests)
 
     def is_deleted(self, name: str) -> bool:
         """Whether every version was deleted, which is remembered until there is another number."""
@@ -306,6 +340,15 @@ class Collection:
     def has_one_deleted(self, name: str) -> bool:
         """Whether `is_deleted` has found that one version at most is left of the name, and that it is deleted."""
         return len(self._deleted.get(name, (1, 2))) <= 1
+
+    @contextmanager
+    def _as_damage_of(self, name: str, number: int) -> Iterator[None]:
+        """Turns ContentDamaged of the block into VersionCorrupt; into NameNotFound or VersionNotFound after a deletion."""
+        try:
+            yield
+        except ContentDamaged as damage:
+            self._live(name, number)
+            raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
 
     def _published(self, name: str, key: str, numbers: list[int]) -> Version | None:
         records = self.records(name)

@@ -25,6 +25,7 @@ StoreError
     ├── ObjectNotFound
     ├── ObjectExists
     ├── NoSpace
+    ├── Unsuitable         the storage lacks what the store is built on
     └── Unavailable        any other failure of the storage below
 """
 
@@ -201,6 +202,10 @@ class ObjectExists(BackendError):
 
 class NoSpace(BackendError):
     """The storage is full."""
+
+
+class Unsuitable(BackendError):
+    """The storage lacks what the store is built on."""
 
 
 class Unavailable(BackendError):

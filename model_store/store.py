@@ -12,6 +12,7 @@ from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
 from model_store.damage import Damage
 from model_store.errors import UNREADABLE, AliasNotFound, NotFound, RetentionNotFound, VersionNotFound
+from model_store.file_cache import FileCache
 from model_store.live_index import LiveIndex
 from model_store.names import is_alias
 from model_store.removals import Removals
@@ -36,6 +37,7 @@ class Store:
         self.aliases = Aliases(backend, "models", self.models, now=now)
         self.retention = Retention(backend, self.models, self.aliases, now=now)
         self._backend = backend
+        self._blobs = Blobs(backend)
         self._now = now
         self._removals = Removals(backend, now)
         self._sweeps = [
@@ -44,12 +46,15 @@ class Store:
         ]
 
     @classmethod
-    def open(cls, url: str | Path) -> "Store":
-        """The store at a URL (`file:///srv/store`) or in the local folder with that path, made when it is not there.
+    def open(cls, url: str | Path, *, cache: FileCache | None = None) -> "Store":
+        """The store at a URL (`file:///srv/store`, `s3://bucket/prefix`) or in the local folder with that path.
 
-        Raises InvalidStoreUrl, NoSpace, Unavailable.
+        A local folder is made when it is not there; a bucket must be there, and is checked. Files that are not local are fetched
+        into `cache`; a temporary one if None.
+
+        Raises InvalidStoreUrl, NoSpace, Unavailable, Unsuitable.
         """
-        return cls(open_backend(url))
+        return cls(open_backend(url, cache))
 
     def resolve(self, name: str, reference: str) -> Version:
         """The model version that `reference` means: digits, `latest`, else an alias.
@@ -110,7 +115,7 @@ class Store:
         whole = [sweep.run(moment) for sweep in self._sweeps]
         if all(whole):
             with suppress(*UNREADABLE):
-                sweep_blobs(Blobs(self._backend), self._removals, self._sweeps)
+                sweep_blobs(self._blobs, self._removals, self._sweeps)
         self._removals.forget(moment)
         self._backend.clear_temporary(older_than_seconds)
 
@@ -124,7 +129,7 @@ class Store:
         Verification(self._backend, self.models, self.aliases, report, self.retention).run()
         Verification(self._backend, self.datasets, None, report).run()
         with suppress(*UNREADABLE):  # what cannot be read was reported already
-            there = Blobs(self._backend).digests()
+            there = self._blobs.digests()
             report.leftovers += len(there.difference(*(sweep.blobs() for sweep in self._sweeps)))
         return report
 

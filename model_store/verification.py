@@ -10,10 +10,11 @@ from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.collection import Collection
 from model_store.content_id import is_content
-from model_store.contents import MANIFEST, MISSING
+from model_store.contents import MANIFEST, MISSING, SIGNATURE
 from model_store.damage import Damage
 from model_store.errors import (
     ContentDamaged,
+    InvalidName,
     MadeByNewer,
     NotFound,
     ObjectNotFound,
@@ -28,6 +29,8 @@ from model_store.retention import KIND as RETENTION
 from model_store.retention import Retention
 from model_store.sealed import unseal
 from model_store.series import Series, is_number
+from model_store.summaries import SUMMARIES
+from model_store.version import Version
 
 STRANGE = "is none of the store's"
 MOST_MISSING = 1000  # numbers that are reported one by one
@@ -138,7 +141,8 @@ class Verification:
             self._found(name, number, MANIFEST, str(error))
         else:
             folders = {file.split("/")[0] for file in files}
-            self._check_names(name, f"contents/{content}", {MANIFEST, "files"}.__contains__)
+            self._check_names(name, f"contents/{content}", {MANIFEST, SIGNATURE, "files", SUMMARIES}.__contains__)
+            self._summaries(version)
             self._check_names(name, f"contents/{content}/files", folders.__contains__)
         for file in files:
             reason = self._file(name, content, file, version.manifest["files"][file])
@@ -150,11 +154,21 @@ class Verification:
         contents, known = self._collection.contents(name), self._report.blobs
         digest = expected["sha256"]
         if digest not in known:
-            known[digest] = _damage(contents.blob(file, expected))
+            known[digest] = _damage(contents.blob(file, expected, read=True))
         if known[digest] is None:
             return None
-        own = _damage(contents.own_file(content, file, expected))
+        own = _damage(contents.own_file(content, file, expected, read=True))
         return known[digest] if own == MISSING else own
+
+    def _summaries(self, version: Version) -> None:
+        place = f"contents/{version.content}/{SUMMARIES}"
+        for summary in self._names(version.name, place):
+            try:
+                whole = self._collection.summaries.find(version, summary) is not None
+            except (InvalidName, Unavailable):
+                whole = False
+            if not whole:
+                self._found(version.name, version.number, f"{place}/{summary}", "cannot be read")
 
     def _uses(self, name: str, number: int) -> None:
         uses = self._collection.records(name).uses(number)

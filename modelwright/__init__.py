@@ -7,16 +7,21 @@
 `AsyncClient` has the same methods: `await` those that return something, `async for` those that iterate.
 """
 
+from modelwright.cards import Cards
 from modelwright.drivers import Awaiting, Waiting
 from modelwright.errors import (
     ApiError,
     JobFailed,
     ModelwrightError,
+    TransferFailed,
     UnexpectedAnswer,
     Unreachable,
+    UnusableKey,
     UnusableName,
 )
 from modelwright.operations import Operations
+from modelwright.transfers import Transfers
+from modelwright.uploads import Uploads
 
 __all__ = [
     "ApiError",
@@ -24,15 +29,17 @@ __all__ = [
     "Client",
     "JobFailed",
     "ModelwrightError",
+    "TransferFailed",
     "UnexpectedAnswer",
     "Unreachable",
+    "UnusableKey",
     "UnusableName",
 ]
 
 
-class Client(Operations, Waiting):
+class Client(Operations, Cards, Uploads, Transfers, Waiting):
     """The synchronous client: each method blocks until the service has responded."""
 
 
-class AsyncClient(Operations, Awaiting):
+class AsyncClient(Operations, Cards, Uploads, Transfers, Awaiting):
     """The asynchronous client, with the same methods."""

@@ -23,6 +23,10 @@ def parse(text: str | bytes) -> Json:
 def check(response: httpx.Response) -> None:
     if response.is_success:
         return
+    if response.is_redirect:  # following it could take the key to another host
+        raise UnexpectedAnswer(
+            "The service redirects to another address, which is not followed: give that address itself."
+        )
     try:
         problem = parse(response.content)
     except UnexpectedAnswer:

@@ -10,22 +10,26 @@ from typing import Any, Self
 import httpx
 
 from modelwright.answers import check
-from modelwright.errors import ApiError, Unreachable
-from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
+from modelwright.errors import ModelwrightError, UnexpectedAnswer, Unreachable, UnusableKey
+from modelwright.steps import By, Call, Item, Pause, Read, Steps, Stream, Tail
 
+MOST_ANSWER_BYTES = 2**29  # the service answers with at most 128 MiB of JSON; files are read piece by piece
 _BLOCK = 1 << 18
 
 
 class _File(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A file as a request's body, never whole in memory."""
+    """A file, or its end, as a request's body, never whole in memory."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, content: Path | Tail) -> None:
+        self.content = content if isinstance(content, Tail) else Tail(content, 0, lambda _: None)
+        self.length = max(0, self.content.path.stat().st_size - self.content.start)
 
     def __iter__(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
+        with self.content.path.open("rb") as file:
+            file.seek(self.content.start)
             while block := file.read(_BLOCK):
                 yield block
+                self.content.sent(len(block))
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         # Reading a block from a local file takes less time than handing it to a thread.
@@ -33,18 +37,55 @@ class _File(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield block
 
 
+class _Bounded(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of an answer that is read whole, up to a limit."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._body: Any = response.stream
+        self._left = MOST_ANSWER_BYTES
+
+    def _count(self, piece: bytes) -> bytes:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise UnexpectedAnswer(f"The answer has more than {MOST_ANSWER_BYTES} bytes.")
+        return piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from map(self._count, self._body)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._body:
+            yield self._count(piece)
+
+    def close(self) -> None:
+        self._body.close()
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
 def _settings(base_url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
+    try:
+        httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise Unreachable(
+            "The address of the service is not valid: expected http://host:port or https://host"
+        ) from None
     headers = {"User-Agent": "modelwright", "Accept": "application/json"}
     if api_key:
+        if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+            raise UnusableKey  # httpx would quote it in its message
         headers["Authorization"] = f"Bearer {api_key}"
-    return {"base_url": base_url, "headers": headers, "timeout": timeout}
+    # A redirect could take the key to another host, so none is followed.
+    return {"base_url": base_url, "headers": headers, "timeout": timeout, "follow_redirects": False}
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:
     headers = dict(call.headers)
     content = call.content if isinstance(call.content, bytes) else None
-    if isinstance(call.content, Path):
-        headers["Content-Length"] = str(call.content.stat().st_size)
+    file = _File(call.content) if isinstance(call.content, Path | Tail) else None
+    if file is not None:
+        headers["Content-Length"] = str(file.length)
     request = http.build_request(
         call.method,
         call.path,
@@ -55,13 +96,14 @@ def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Reques
         # The timeout is extended by the seconds for which the service may wait.
         timeout=httpx.USE_CLIENT_DEFAULT if call.timeout is None else call.timeout + (http.timeout.read or 0),
     )
-    if isinstance(call.content, Path):
-        request.stream = _File(call.content)
+    if file is not None:
+        request.stream = file
     return request
 
 
 def _unreachable(http: httpx.Client | httpx.AsyncClient, error: httpx.TransportError) -> Unreachable:
-    return Unreachable(f"The service at {http.base_url} could not be reached: {error or type(error).__name__}")
+    address = http.base_url.copy_with(userinfo=b"")
+    return Unreachable(f"The service at {address} could not be reached: {error or type(error).__name__}")
 
 
 class Waiting:
@@ -121,14 +163,17 @@ class Waiting:
                             answer = self._send(step)
                             answers.callback(answer.close)
                             chunks = answer.iter_bytes()
+                        case By(client, inner):
+                            answer = client.result_of(inner)
                 except httpx.TransportError as error:
                     fault = _unreachable(self._http, error)
-                except ApiError as error:
+                except ModelwrightError as error:
                     fault = error
 
     def _send(self, call: Call) -> httpx.Response:
         response = self._http.send(_request(self._http, call), stream=True)
         if not (call.live and response.is_success):
+            response.stream = _Bounded(response)
             response.read()
             check(response)
         return response
@@ -192,14 +237,17 @@ class Awaiting:
                                 answer = await self._send(step)
                                 answers.push_async_callback(answer.aclose)
                                 chunks = answer.aiter_bytes()
+                            case By(client, inner):
+                                answer = await client.result_of(inner)
                     except httpx.TransportError as error:
                         fault = _unreachable(self._http, error)
-                    except ApiError as error:
+                    except ModelwrightError as error:
                         fault = error
 
     async def _send(self, call: Call) -> httpx.Response:
         response = await self._http.send(_request(self._http, call), stream=True)
         if not (call.live and response.is_success):
+            response.stream = _Bounded(response)
             await response.aread()
             check(response)
         return response

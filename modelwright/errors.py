@@ -49,3 +49,11 @@ class UnexpectedAnswer(ModelwrightError):
 
 class UnusableName(ModelwrightError, ValueError):
     """An empty name, "." and ".." cannot be part of a URL."""
+
+
+class UnusableKey(ModelwrightError, ValueError):
+    """An API key consists of visible ASCII characters; this one has others (a line break at its end?)."""
+
+
+class TransferFailed(ModelwrightError):
+    """A version was not transferred to another service."""

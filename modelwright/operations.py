@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
-from urllib.parse import quote
+from typing import Any
 
 import httpx
 
-from modelwright.answers import Json, parse
-from modelwright.errors import ApiError, JobFailed, Unreachable, UnusableName
+from modelwright.answers import Json
+from modelwright.calls import Version
+from modelwright.calls import job_path as _job
+from modelwright.calls import json_of as _json
+from modelwright.calls import path as _path
+from modelwright.calls import version_path as _version
+from modelwright.downloads import FilePath, save
+from modelwright.errors import ApiError, JobFailed, Unreachable
 from modelwright.events import EventParser
 from modelwright.methods import operation, stream
 from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
-
-Version: TypeAlias = int | str
-FilePath: TypeAlias = str | PathLike[str]
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 BYTES = "application/octet-stream"  # the service detects the format
@@ -33,6 +34,7 @@ _PACKED = (".gz", ".zip")
 _PAGE = 100
 _WAIT_SECONDS = 30
 _RECONNECTIONS = 8
+_EXPORT_SECONDS = 60  # that the service may take to write an export
 
 
 class Operations:
@@ -66,9 +68,8 @@ class Operations:
             except ApiError as error:
                 if error.status != httpx.codes.TOO_MANY_REQUESTS:
                     raise
-                yield Pause(
-                    1 if error.retry_after is None else error.retry_after
-                )  # too many requests wait already; the job continues
+                # Too many requests wait already; the job continues.
+                yield Pause(1 if error.retry_after is None else error.retry_after)
                 continue
             if job["status"] == "succeeded":
                 return job
@@ -99,8 +100,7 @@ class Operations:
     @operation
     def attempts(self, job_id: str) -> Steps[list[Json]]:
         """The attempts at a job, oldest first: when each ran, the status of the job at its end, and the cause."""
-        attempts: list[Json] = (yield from _json(Call("GET", _job(job_id, "attempts"))))["data"]
-        return attempts
+        return list((yield from _json(Call("GET", _job(job_id, "attempts"))))["data"])
 
     @stream
     def events(self, job_id: str, last_event_id: int | str | None = None) -> Stream[Json]:
@@ -203,21 +203,27 @@ class Operations:
         return (yield from _json(Call("GET", _version(name, version))))
 
     @operation
-    def parameters(self, name: str, version: Version) -> Steps[Json]:
-        """Each parameter of a version with its shape and statistics."""
-        return (yield from _json(Call("GET", _version(name, version, "parameters"))))
+    def parameters(self, name: str, version: Version, *, statistics: bool = True) -> Steps[Json]:
+        """Each parameter of a version with its shape and, unless `statistics` is false, statistics of its values."""
+        query = {} if statistics else {"statistics": "false"}
+        return (yield from _json(Call("GET", _version(name, version, "parameters"), query=query)))
 
     @operation
-    def state_dict(self, name: str, version: Version, tensor: str | None = None) -> Steps[Json]:
-        """The tensors of a version as nested lists, or just the one that is named."""
+    def state_dict(
+        self, name: str, version: Version, tensor: str | None = None, rows: tuple[int, int] | None = None
+    ) -> Steps[Json]:
+        """The tensors of a version as nested lists, or just the one that is named; of that with `rows` only those from the first
+        number up to the second, which is excluded."""
         query = {"name": tensor} if tensor else {}
+        if rows is not None:
+            query["rows"] = f"{rows[0]}:{rows[1]}"
         return (yield from _json(Call("GET", _version(name, version, "state_dict"), query=query)))
 
     @operation
     def state_dict_file(self, name: str, version: Version, path: FilePath) -> Steps[Path]:
         """Saves the tensors of a version as a safetensors file."""
         headers = {"Accept": "application/x-safetensors"}
-        return (yield from _save(Call("GET", _version(name, version, "state_dict"), headers=headers, live=True), path))
+        return (yield from save(Call("GET", _version(name, version, "state_dict"), headers=headers, live=True), path))
 
     @operation
     def plot(self, name: str, version: Version, plot: str, format: str = "png") -> Steps[bytes]:  # noqa: A002 - the API's word
@@ -275,12 +281,30 @@ class Operations:
     @operation
     def download_bundle(self, name: str, version: Version, path: FilePath) -> Steps[Path]:
         """Saves a version with everything that belongs to it as one file."""
-        return (yield from _save(Call("GET", _version(name, version, "bundle"), live=True), path))
+        return (yield from save(Call("GET", _version(name, version, "bundle"), live=True), path))
+
+    @operation
+    def download_export(self, name: str, version: Version, export: str, path: FilePath | None = None) -> Steps[Path]:
+        """Saves an export of a version (safetensors, state_dict, torch_export, onnx, huggingface): a file that loads without
+        Modelwright. Without `path` it gets the name that the service suggests, in the current folder."""
+        address = _version(name, version, "exports", export)
+        return (yield from save(Call("GET", address, timeout=_EXPORT_SECONDS, live=True), path))
 
     @operation
     def upload_bundle(self, name: str, path: FilePath) -> Steps[Json]:
         """Adds a bundle as the model's next version; a version with the same digest is returned as it is."""
         return (yield from _json(_upload("POST", _path("models", name, "versions"), path, "application/zip")))
+
+    @operation
+    def signature(self, name: str, version: Version) -> Steps[bytes]:
+        """The signature of a version, in the format of OpenSSF model-signing; not verified."""
+        response: httpx.Response = yield Call("GET", _version(name, version, "signature"))
+        return response.content
+
+    @operation
+    def bom(self, name: str, version: Version) -> Steps[Json]:
+        """The bill of materials of a version (CycloneDX 1.6): the model, its files, its data and the software that trained it."""
+        return (yield from _json(Call("GET", _version(name, version, "bom"))))
 
     # API keys
 
@@ -336,26 +360,6 @@ class Operations:
         return True
 
 
-def _path(*parts: Version) -> str:
-    names = [str(part) for part in parts]
-    if {"", ".", ".."} & set(names):
-        raise UnusableName
-    return "/v1/" + "/".join(quote(name, safe="") for name in names)
-
-
-def _job(job_id: str, *parts: str) -> str:
-    return _path("training-jobs", job_id, *parts)
-
-
-def _version(name: str, version: Version, *parts: str) -> str:
-    return _path("models", name, "versions", version, *parts)
-
-
-def _json(call: Call) -> Steps[Json]:
-    response: httpx.Response = yield call
-    return parse(response.content)
-
-
 def _pages(path: str, key: str, query: Mapping[str, Any] | None = None) -> Stream[Json]:
     query = {**(query or {}), "limit": _PAGE}
     while True:
@@ -393,18 +397,3 @@ def _in_query(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return value if len(value) > 1 else [*value, ""]
     return value
-
-
-def _save(call: Call, path: FilePath) -> Steps[Path]:
-    """Writes a streamed response to a file atomically."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    yield call
-    try:
-        with part.open("wb") as file:
-            while chunk := (yield Read()):
-                file.write(chunk)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

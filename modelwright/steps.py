@@ -1,11 +1,20 @@
 """The steps that an operation yields to its driver, which executes them."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of a file, from that byte on, as a request's body; `sent` is called with the number of bytes of each piece."""
+
+    path: Path
+    start: int
+    sent: Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -17,7 +26,7 @@ class Call:
     query: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
-    content: bytes | Path | None = None
+    content: bytes | Path | Tail | None = None
     timeout: float | None = None
     live: bool = False
 
@@ -35,12 +44,20 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class By:
+    """Steps that another client of the same kind executes; the answer is their result."""
+
+    client: Any
+    steps: Generator["Step", Any, Any]
+
+
+@dataclass(frozen=True)
 class Item(Generic[T]):
     """A value for the caller, before the operation has ended."""
 
     value: T
 
 
-Step: TypeAlias = Call | Read | Pause
+Step: TypeAlias = Call | Read | Pause | By
 Steps: TypeAlias = Generator[Step, Any, T]
 Stream: TypeAlias = Generator[Step | Item[T], Any, None]

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
 
+from model_store import Store
 from service import __version__
 from service.api import problems
 from service.api.dependencies import Services
@@ -23,14 +24,18 @@ from service.api.routes import (
     aliases,
     audit,
     bundles,
+    cards,
+    comparisons,
     datasets,
     health,
     keys,
     metrics,
     models,
     predictions,
+    provenance,
     retention,
     training_jobs,
+    uploads,
 )
 from service.api.security_headers import ALWAYS
 from service.background.channel import Channel
@@ -39,6 +44,7 @@ from service.composition.predictions import Entry, OpenPredictions, entry
 from service.composition.services import open_services
 from service.http_server.server import Server
 from service.http_server.sockets import open_listeners
+from service.opening import open_store
 from service.settings import forget_secrets
 from service.startup import Startup
 from service.telemetry import access_log
@@ -55,6 +61,10 @@ ROUTERS = (
     aliases,
     retention,
     bundles,
+    uploads,
+    cards,
+    provenance,
+    comparisons,
     predictions,
     metrics,
     keys,
@@ -71,12 +81,15 @@ class Application(NamedTuple):
     services: Holder[Services]
 
 
-def create_app(startup: Startup, engine: Engine | None = None, wire: Channel | None = None) -> Application:
+def create_app(
+    startup: Startup, engine: Engine | None = None, store: Store | None = None, wire: Channel | None = None
+) -> Application:
     """The application. Its services are opened by its lifespan.
 
     Args:
         startup: the settings, and what was opened according to them.
         engine: the journal's database, where that has been opened already; closed at the end.
+        store: of the models and data sets, where that has been opened already.
         wire: to the other processes of the service, if there are any; one of them runs the trainings, else this one does.
     """
     settings, metrics, services = startup.settings, Metrics(), Holder[Services]()
@@ -86,7 +99,8 @@ def create_app(startup: Startup, engine: Engine | None = None, wire: Channel | N
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = engine or open_journal(settings)
-        async with open_services(startup, metrics, predictions_, database, wire) as services.value:
+        opened = store or open_store(settings)
+        async with open_services(startup, metrics, predictions_, database, opened, wire) as services.value:
             yield
 
     app = FastAPIOffline(
@@ -119,13 +133,15 @@ def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: 
 
     Raises:
         JournalNotOpened: the journal's database cannot be opened; nothing was started.
+        StoreError: the model store cannot be opened; nothing was started.
         OSError: the address cannot be listened on; nothing was started.
     """
     settings = startup.settings
     access_log.log.disabled = settings.access_log == "none"
-    engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
+    # Before uvicorn, which would wrap what goes wrong in a traceback.
+    engine, store = open_journal(settings), open_store(settings)
     forget_secrets()
-    app = create_app(startup, engine, wire)
+    app = create_app(startup, engine, store, wire)
 
     def drain() -> None:
         if app.services.value is not None:  # else the lifespan has not begun

@@ -25,7 +25,7 @@ from model_store.copying import copy_store
 from model_store.durable_files import replace, sync
 from model_store.errors import MadeByNewer
 from model_store.sealed import seal, unseal
-from service.home import FILE, JOURNAL, Home, HomeDamaged, HomeError, HomeHalfRestored, HomeLost
+from service.home import FILE, IN_STORE, JOURNAL, Home, HomeDamaged, HomeError, HomeHalfRestored, HomeLost
 from service.jobs.database import copy_sqlite
 
 MANIFEST = "backup.json"
@@ -47,7 +47,7 @@ class Backup:
     files: Mapping[str, Mapping[str, str | int]]
 
 
-def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = None) -> Backup:
+def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = None, bucket: bool = False) -> Backup:
     """Copies the home to a folder that is empty or not there.
 
     Args:
@@ -55,6 +55,7 @@ def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = No
         folder: the folder of the backup.
         database: whether the jobs are on a database server, which is backed up by its own tools.
         store: the folder of the model store, where it is not in the home.
+        bucket: whether the store is in a bucket, which is not backed up here.
 
     Raises:
         BackupRefused: the folder is not empty.
@@ -62,7 +63,7 @@ def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = No
         StoreError, JournalNotOpened, OSError: it could not be read or written; there is no `backup.json` then.
     """
     known = Home(home, store)
-    held = known.held() | known.present()
+    held = (known.held() | known.present()) - (IN_STORE if bucket else frozenset())
     database = database or "database" in held
     if not held:
         raise BackupRefused(f"There is nothing in {home} to back up.")
@@ -74,8 +75,9 @@ def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = No
     _copy_all(home, folder, "checkpoints", "*/*.safetensors")
     if not database and "journal" in held:
         copy_sqlite(home / JOURNAL, folder / JOURNAL)
-    copy_store(store or home / "store", folder / "store")
-    shutil.rmtree(folder / "store" / "tmp", ignore_errors=True)
+    if not bucket:
+        copy_store(store or home / "store", folder / "store")
+        shutil.rmtree(folder / "store" / "tmp", ignore_errors=True)
     _copy_all(home, folder, "access", "keys.json")
     _copy_all(home, folder, "audit", "*.jsonl")
     files = {str(path.relative_to(folder)): describe_file(path) for path in folder.rglob("*") if path.is_file()}
@@ -86,14 +88,25 @@ def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = No
     return made
 
 
-def restore(folder: Path, home: Path) -> Backup:
+def restore(folder: Path, home: Path, *, bucket: bool = False) -> Backup:
     """Restores a backup into a new home. An interrupted restore can be repeated; until then no service starts on the home.
 
+    Args:
+        folder: the folder of the backup.
+        home: the new home.
+        bucket: whether the store of the settings is in a bucket.
+
     Raises:
-        BackupRefused: the backup is incomplete or damaged, or the home is not empty.
+        BackupRefused: the backup is incomplete or damaged, or the home is not empty; or it has a store although the settings
+            have one in a bucket.
         OSError: it could not be read or written.
     """
     backup = read_backup(folder)
+    if bucket and any(file.startswith("store/") for file in backup.files):
+        raise BackupRefused(
+            "This backup has a model store, and MODELWRIGHT_STORE_URL names a bucket. Unset it and restore; then copy the folder "
+            "store of the home to a new prefix of the bucket, and set MODELWRIGHT_STORE_URL again."
+        )
     _check_empty(home)
     known = Home(home)
     known.record([], restoring=True)

@@ -33,6 +33,7 @@ NAMES = {
     "database": "the journal of jobs on the database of MODELWRIGHT_DATABASE_URL",
     "admin_key": "the key of MODELWRIGHT_ADMIN_KEY, without which authentication is disabled",
 }
+IN_STORE = frozenset({"store", "models", "datasets"})
 ADVICE = "Restore a backup (modelwright restore), or start with modelwright serve --accept-loss to go on without."
 
 

@@ -1,7 +1,11 @@
-"""How to start another Python process that imports the same packages, and nothing from the current folder."""
+"""How to start another Python process that imports the same packages, and nothing from the current folder; and how a process
+imports large packages."""
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -12,3 +16,15 @@ def command(module: str, *arguments: str) -> list[str]:
 def import_path() -> dict[str, str]:
     """Environment variables with the import path of this process, without its empty entry (the current folder)."""
     return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """Pauses the garbage collector in the `with` block. What large packages create lives as long as the process, so collections
+    find nothing, and take a sixth of the time of the imports. Later collections skip it, too."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

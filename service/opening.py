@@ -3,10 +3,12 @@
 import logging
 from pathlib import Path
 
+from model_store import Store
 from model_store.backends.schemes import local_folder
 from model_store.errors import InvalidStoreUrl
+from model_store.file_cache import FileCache
 from service.access.audit import Audit
-from service.home import JOURNAL, Home, HomeDamaged, HomeError, HomeLost
+from service.home import IN_STORE, JOURNAL, Home, HomeDamaged, HomeError, HomeLost
 from service.jobs.database import has_journal
 from service.settings import InvalidSettings, Settings
 
@@ -100,6 +102,24 @@ def store_url(settings: Settings) -> str:
     return folder.absolute().as_uri()
 
 
+def open_store(settings: Settings) -> Store:
+    """The model store of the settings; what is in a bucket is fetched into the home's `cache/store`.
+
+    Raises:
+        InvalidSettings: as `store_url` does.
+        StoreError: it cannot be opened, or its bucket is not suitable.
+    """
+    url, cache = store_url(settings), None
+    if local_folder(url) is None:
+        cache = FileCache(settings.home.resolve() / "cache" / "store", settings.store_cache_bytes)
+    return Store.open(url, cache=cache)
+
+
+def in_bucket(settings: Settings) -> bool:
+    """Whether the model store is in a bucket. Raises InvalidSettings."""
+    return local_folder(store_url(settings)) is None
+
+
 def home_of(settings: Settings) -> Home:
     """The home of the settings, and the folder of its store. Raises InvalidSettings."""
     return Home(settings.home.resolve(), local_folder(store_url(settings)))
@@ -109,6 +129,8 @@ def _lost(home: Home, held: frozenset[str], settings: Settings) -> frozenset[str
     there = home.present()
     if settings.database_url is not None:
         there |= {"database"}  # opening it checks whether it is empty
+    if in_bucket(settings):
+        there |= IN_STORE  # opening it checks whether the bucket is there
     if settings.admin_key is not None or "keys" in there:
         there |= {"admin_key"}
     if "database" in held:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS = ("admin_key", "database_url", "webhook_secret")  # each can be given as a file, too: `…_file`
+OBJECT_STORES = ("AWS_", "AZURE_", "GOOGLE_")  # what the variables that configure obstore begin with
 PR_SET_DUMPABLE = 4
 
 
@@ -76,7 +78,13 @@ class Settings(BaseSettings):
 
     store_url: str | None = Field(
         default=None,
-        description="the model store, a path or `file:///folder`; the folder `store` in the home if not set",
+        description="the model store: a path, `file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`; the folder "
+        "`store` in the home if not set",
+    )
+    store_cache_bytes: int = Field(
+        default=20 * 2**30,
+        ge=1,
+        description="bytes of files of a store in a bucket that are kept in the home, at most; each file must fit into it",
     )
 
     database_url: SecretStr | None = Field(
@@ -111,6 +119,15 @@ class Settings(BaseSettings):
         default=False, description="allow serving without keys on any address, which disables authentication"
     )
     keep_audit_days: float = Field(default=365.0, ge=0, description="days for which the audit log is kept")
+
+    # Signatures
+    signing_key_file: Path | None = Field(
+        default=None, description="a file with the private key that signs the models that are trained; none if not set"
+    )
+    require_signatures: str | None = Field(
+        default=None,
+        description="files with public keys, comma-separated: only models that one of them has signed are imported and served",
+    )
 
     # Limits
     slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")
@@ -200,10 +217,15 @@ def variable_of(setting: str) -> str:
     return f"MODELWRIGHT_{setting.upper()}"
 
 
+def take_secrets(environment: MutableMapping[str, str]) -> dict[str, str]:
+    """Removes the variables that may hold a secret, and returns them: those of settings, and all that configure obstore."""
+    names = {variable_of(secret) for secret in SECRETS}
+    return {name: environment.pop(name) for name in [*environment] if name in names or name.startswith(OBJECT_STORES)}
+
+
 def forget_secrets() -> None:
     """Removes the secrets from the environment after they were read, so that child processes do not inherit them, and forbids
     other processes of the same user to read this process's memory and initial environment."""
-    for secret in SECRETS:
-        os.environ.pop(variable_of(secret), None)
+    take_secrets(os.environ)
     if sys.platform == "linux" and os.geteuid() != 0:  # nothing is hidden from what runs as root
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)

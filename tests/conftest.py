@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from tests import examples  # noqa: F401 - whose profile holds for all
+from tests.harness.object_servers import Azurite, MiniStack
 from tests.harness.server import Server
 
 if TYPE_CHECKING:
@@ -59,6 +60,21 @@ def postgres() -> "Iterator[Postgres]":
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
+    """A server of S3's protocol, which no test stops. Where none is installed, its tests are skipped, or fail with
+    OBJECT_STORE_TESTS=required."""
+    with MiniStack(tmp_path_factory.mktemp("ministack")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """As `ministack`, of Azure's protocol."""
+    with Azurite(tmp_path_factory.mktemp("azurite")) as started:
+        yield started
 
 
 def _without(reason: str) -> NoReturn:

@@ -17,6 +17,13 @@ class Backend(ABC):
         """The content of `key`. Raises ObjectNotFound."""
 
     @abstractmethod
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        """The bytes of `key` from `start` up to `stop`, which is excluded: fewer, or none, where its content ends before.
+
+        `0 <= start < stop`. Only these bytes are read, and in a remote backend fetched. Raises ObjectNotFound.
+        """
+
+    @abstractmethod
     def create(self, key: str, data: bytes) -> None:
         """Put `data` at `key` if nothing is there: atomic, durable on return. Raises ObjectExists."""
 

@@ -44,6 +44,18 @@ class LocalBackend(Backend):
                 self._check_root()
                 raise ObjectNotFound from None
 
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        """The bytes of `key` from `start` up to `stop`, which is excluded. Raises ObjectNotFound."""
+        with storage_errors():
+            try:
+                with self._path(key).open("rb") as file:
+                    size = os.fstat(file.fileno()).st_size
+                    file.seek(min(start, size))  # a file system refuses what is too large for its files
+                    return file.read(max(0, min(stop, size) - start))  # `read` allocates as much as it is asked for
+            except _ABSENT:
+                self._check_root()
+                raise ObjectNotFound from None
+
     def create(self, key: str, data: bytes) -> None:
         """Put `data` at `key` if nothing is there. Raises ObjectExists."""
         with storage_errors(), self._written(data) as temporary:

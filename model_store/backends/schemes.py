@@ -7,8 +7,10 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from model_store.backends.backend import Backend
+from model_store.backends.bucket import check_bucket
 from model_store.backends.local import LocalBackend
 from model_store.errors import InvalidStoreUrl
+from model_store.file_cache import FileCache
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
@@ -20,15 +22,27 @@ def _folder(url: SplitResult) -> Path:
     return path
 
 
-SCHEMES: dict[str, Callable[[SplitResult], Backend]] = {
-    "file": lambda url: LocalBackend(_folder(url)),
+def _objects(url: SplitResult, cache: FileCache | None) -> Backend:
+    from model_store.backends.open_objects import open_objects  # obstore is loaded for such stores only
+
+    return open_objects(url, cache)
+
+
+SCHEMES: dict[str, Callable[[SplitResult, FileCache | None], Backend]] = {
+    "file": lambda url, _: LocalBackend(_folder(url)),
+    "s3": _objects,
+    "gs": _objects,
+    "az": _objects,
 }
 
 
-def open_backend(url: str | Path) -> Backend:
-    """The backend at a URL, or in the local folder with this path. Raises InvalidStoreUrl, NoSpace and Unavailable."""
+def open_backend(url: str | Path, cache: FileCache | None = None) -> Backend:
+    """The backend at a URL, or in the local folder with this path; one elsewhere fetches files into `cache`.
+
+    Raises InvalidStoreUrl, NoSpace, Unavailable and Unsuitable.
+    """
     parsed = _parse(url)
-    return LocalBackend(parsed) if isinstance(parsed, Path) else SCHEMES[parsed.scheme](parsed)
+    return LocalBackend(parsed) if isinstance(parsed, Path) else SCHEMES[parsed.scheme](parsed, cache)
 
 
 def local_folder(url: str | Path) -> Path | None:
@@ -48,4 +62,6 @@ def _parse(url: str | Path) -> SplitResult | Path:
         raise InvalidStoreUrl("it is not a URL") from error
     if parsed.scheme not in SCHEMES:
         raise InvalidStoreUrl(f"the scheme of the URL is not one of {', '.join(SCHEMES)}")
+    if parsed.scheme != "file":
+        check_bucket(parsed)
     return parsed

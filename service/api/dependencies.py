@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from model_store import Store
+from model_store import Bundles, Store
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.access.keys import ApiKey
@@ -18,15 +18,18 @@ from service.jobs.journal import Journal
 from service.model_reference import ModelReference
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
+from service.signatures.signatures import Signatures
 from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
+from service.use_cases.uploads import Uploads
 from service.use_cases.version_resolver import VersionResolver
 
 if TYPE_CHECKING:
     from service.telemetry.traces import Traces
 
+IS_HEAD = "modelwright.head"  # in the ASGI scope of a GET that is answered without its body
 CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with; None if it needed none
 
 
@@ -45,12 +48,15 @@ class Services:
     temporary: Path
     plots: Artifacts
     exports: Artifacts
+    bundles: Bundles
+    uploads: Uploads
     surveys: Surveys
     pools: Pools
     max_upload_bytes: int
     limits: Limits
     keyring: Keyring
     audit: Audit
+    signatures: Signatures
     bodies: MemoryBudget
     metrics: Metrics
     traces: "Traces | None"

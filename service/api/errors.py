@@ -30,6 +30,14 @@ class TooLarge(RequestError):
     """The body is larger than this service takes."""
 
 
+class RangeNotSatisfiable(RequestError):
+    """The range begins after the end of what is there."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the range begins after the end: there are {size} bytes")
+        self.size = size
+
+
 class UnsupportedMediaType(RequestError):
     """The Content-Type of the body is not one that this resource takes."""
 

@@ -25,7 +25,9 @@ from service.home import HomeError
 from service.http_server import errors as http
 from service.jobs import errors as jobs
 from service.serving import errors as serving
+from service.signatures import errors as signatures
 from service.telemetry.request import REQUEST_ID
+from service.use_cases import uploads
 from service.use_cases.artifacts import ArtifactFailed, TooManyArtifacts
 from service.use_cases.cancellation import Cancelled
 from service.use_cases.child_process import ChildFailed
@@ -49,6 +51,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.NotAcceptable: (406, "not_acceptable"),
     edge.TooLarge: (413, "too_large"),
     edge.UnsupportedMediaType: (415, "unsupported_media_type"),
+    edge.RangeNotSatisfiable: (416, "range_not_satisfiable"),
     edge.TooManyRequests: (429, "overloaded"),
     edge.RequestError: (400, "invalid_request"),
     access.Unauthorized: (401, "unauthorized"),
@@ -82,12 +85,16 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     store.NothingToRollBackTo: (409, "illegal_transition"),
     store.MadeByNewer: (503, "made_by_newer"),
     store.Corrupt: (503, "version_corrupt"),
+    signatures.InvalidSigningKey: (503, "unavailable"),
+    signatures.SignatureError: (409, "not_signed"),
     store.NoSpace: (507, "no_space"),
     store.StoreError: (503, "unavailable"),
     workflow.InvalidSpec: (422, "invalid_spec"),
     workflow.InvalidInstances: (422, "invalid_instances"),
     workflow.InvalidData: (422, "invalid_data"),
+    workflow.InvalidRows: (422, "invalid_request"),
     workflow.NotAvailable: (404, "not_available"),
+    workflow.ExportFailed: (409, "export_failed"),
     workflow.WorkflowError: (422, "invalid_spec"),
     serving.Overloaded: (429, "overloaded"),
     serving.AnswerTooLarge: (413, "too_large"),
@@ -99,6 +106,10 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     TooManyArtifacts: (429, "overloaded"),
     ChildFailed: (503, "unavailable"),
     TooManySurveys: (429, "overloaded"),
+    uploads.UploadNotFound: (404, "upload_not_found"),
+    uploads.UploadTooLarge: (413, "too_large"),
+    uploads.TooManyUploads: (429, "overloaded"),
+    uploads.UploadError: (409, "upload_conflict"),
 }
 
 PROBLEM = "application/problem+json"
@@ -207,6 +218,8 @@ def answer_to(error: Exception) -> Response:
     if isinstance(error, access.Unauthorized):
         challenge = 'Bearer error="invalid_token"' if isinstance(error, access.UnknownKey) else "Bearer"
         answer.headers["WWW-Authenticate"] = challenge
+    if isinstance(error, edge.RangeNotSatisfiable):
+        answer.headers["Content-Range"] = f"bytes */{error.size}"
     return answer
 
 

@@ -1,6 +1,9 @@
 """Response headers against misuse of responses in browsers."""
 
+from service.workflow import card
+
 Line = tuple[bytes, bytes]
+CARDS = ("/card", "/card.html")  # how the paths of model cards end
 
 # uvicorn adds these to every response, also to those that FastAPI does not make.
 ALWAYS = [
@@ -15,3 +18,9 @@ _PAGE: Line = (
     b"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 )
 PAGES = {"/docs": _PAGE, "/docs/oauth2-redirect": _PAGE}  # pages for browsers, with scripts of this service only
+_CARD: Line = (b"content-security-policy", card.POLICY.encode())
+
+
+def policy_of(path: str) -> Line:
+    """The policy for responses of a path. It allows what a page there needs, and no script but those of this service."""
+    return _CARD if path.endswith(CARDS) else PAGES.get(path, POLICY)

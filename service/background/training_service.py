@@ -30,10 +30,12 @@ from service.jobs.signing import Signer
 from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.opening import check, journal_url, remember
 from service.settings import Settings
+from service.signatures.signatures import Signatures
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import JobObservers
 from service.use_cases.attempt_store import AttemptStore
 from service.use_cases.retain_versions import apply_rules
+from service.use_cases.uploads import Uploads
 
 if TYPE_CHECKING:
     from service.jobs.webhooks import Webhooks
@@ -58,6 +60,7 @@ class TrainingService:
         document: returns the body of a job's webhook.
         audit: the audit log, whose old files are removed; closed by the caller.
         webhooks: the hosts that webhooks may go to, and their signer.
+        signatures: signs the versions of trainings.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class TrainingService:
         document: Callable[[Job], Mapping[str, Any]],
         audit: Audit,
         webhooks: WebhookSettings,
+        signatures: Signatures,
     ) -> None:
         self._settings = settings
         self._home = settings.home.resolve()
@@ -91,7 +95,7 @@ class TrainingService:
             stage=watchers.stage,
             patience=settings.publish_patience_seconds,
         )
-        self._runner = _runner(settings, self._home, queue, self._ownership, AttemptStore(store))
+        self._runner = _runner(settings, self._home, queue, self._ownership, AttemptStore(store, signatures))
 
     def start(self) -> None:
         """Starts them. From a thread that lives as long as the process: the trainer server dies with it."""
@@ -149,6 +153,7 @@ class TrainingService:
             self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
         self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
         _sweep(self._store, self._home / "tmp")
+        Uploads(self._home / "uploads", self._settings.max_upload_bytes).sweep()
         self._apply_retention()
         self._audit.forget_old(self._settings.keep_audit_days)
 

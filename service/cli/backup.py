@@ -21,30 +21,43 @@ STORE_ELSEWHERE = (
 )
 
 
+IN_A_BUCKET = (
+    "The models and data sets are in the bucket of MODELWRIGHT_STORE_URL and not in this backup. Protect them there, by the "
+    "versioning of the bucket or by copies of it."
+)
+
+
 def backup(folder: Folder, home: Home = None) -> None:
     """Copy the home to a new folder, also while a service runs: journal, models, data sets, checkpoints, keys, audit log."""
     from model_store.backends.schemes import local_folder
     from service.backup import back_up
-    from service.opening import store_url
+    from service.opening import in_bucket, store_url
 
     settings = settings_of(home)
-    store = local_folder(store_url(settings))
-    made = back_up(settings.home.resolve(), folder, database=settings.database_url is not None, store=store)
+    store, bucket = local_folder(store_url(settings)), in_bucket(settings)
+    database = settings.database_url is not None
+    made = back_up(settings.home.resolve(), folder, database=database, store=store, bucket=bucket)
     console.print(f"Backed up {len(made.files)} files to {folder}.", markup=False, highlight=False, soft_wrap=True)
-    if "database" in made.holds or settings.database_url is not None:
+    if "database" in made.holds or database:
         console.print(ON_A_DATABASE, markup=False, highlight=False, soft_wrap=True)
+    if bucket:
+        console.print(IN_A_BUCKET, markup=False, highlight=False, soft_wrap=True)
 
 
 def restore(folder: Folder, home: Home = None) -> None:
     """Restore a backup into a new home; an interrupted restore can be repeated."""
     from service.backup import BackupRefused
     from service.backup import restore as make
+    from service.opening import in_bucket
 
     settings = settings_of(home)
-    if settings.store_url is not None:
+    bucket = in_bucket(settings)
+    if settings.store_url is not None and not bucket:
         raise BackupRefused(STORE_ELSEWHERE)
-    made = make(folder, settings.home.resolve())
+    made = make(folder, settings.home.resolve(), bucket=bucket)
     files = f"Restored {len(made.files)} files of {made.made_at} to {settings.home}."
     console.print(files, markup=False, highlight=False, soft_wrap=True)
     if "database" in made.holds:
         console.print(ON_A_DATABASE, markup=False, highlight=False, soft_wrap=True)
+    if bucket:
+        console.print(IN_A_BUCKET, markup=False, highlight=False, soft_wrap=True)

@@ -9,12 +9,14 @@ from rich.console import Console
 from service.access.scopes import WORDS
 from service.cli.options import settings_of
 from service.cli.printing import console, table
+from service.cli.signatures import signing
 
 if TYPE_CHECKING:
     from service.access.audit import Audit
     from service.access.keyring import Keyring
 
-keys = typer.Typer(help="The API keys of the service on this machine.", no_args_is_help=True)
+keys = typer.Typer(help="The API keys of the service on this machine, and keys that sign models.", no_args_is_help=True)
+keys.add_typer(signing, name="signing")
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the service's state [env: MODELWRIGHT_HOME].")]
 

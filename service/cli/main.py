@@ -3,35 +3,38 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from service.cli.backup import backup, restore
+from service.cli.cards import card, compare
 from service.cli.datasets import datasets
+from service.cli.exports import export
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
-from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
+from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
 from service.cli.printing import console, prediction_text, show, table
+from service.cli.signatures import add_commands
+from service.cli.store import store
+from service.cli.transfer import pull, push
 from service.model_reference import ModelReference
-
-if TYPE_CHECKING:
-    from model_store import Store
-    from service.settings import Settings
 
 app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
 jobs = typer.Typer(help="Training jobs.", no_args_is_help=True)
-store = typer.Typer(help="The model store on this machine.", no_args_is_help=True)
 groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "journal": journal, "keys": keys}
 for name, group in groups.items():
     app.add_typer(group, name=name)
-for command in (backup, restore):
+for command in (backup, restore, push, pull):
     app.command()(command)
+add_commands(app, models)
+models.command()(export)
+models.command()(card)
+models.command()(compare)
 
-Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
 
@@ -110,8 +113,10 @@ def serve(
 
         supervise(settings)
     else:
-        from service.app import serve
+        from service.interpreter import quick_imports
 
+        with quick_imports():
+            from service.app import serve
         serve(startup)
 
 
@@ -125,55 +130,6 @@ def demo(
     from service.cli.demo import run
 
     run(console, output=output, home=home, keep=keep)
-
-
-@store.command()
-def verify(home: Home = None) -> None:
-    """Check everything in the store against its digests; list what is damaged, missing, or not part of the store."""
-    report = open_store(settings_of(home)).examine()
-    for damage in report.damages:
-        console.print(str(damage), markup=False)
-    if report.leftovers:
-        console.print(
-            f"Files of no version: {report.leftovers}, left by deletions and writes that broke off. The service removes them."
-        )
-    if report.unsealed:
-        console.print(
-            f"Not sealed: {report.unsealed} records and alias entries. `modelwright store upgrade` seals them."
-        )
-    if report.damages:
-        raise typer.Exit(1)
-    console.print("No damage found.")
-
-
-@store.command()
-def upgrade(home: Home = None) -> None:
-    """Seal what earlier versions have written, so that damage to it is found. No service may run on this home."""
-    from service.jobs.ownership import Ownership
-
-    settings = settings_of(home)
-    store = open_store(settings)
-    ownership = Ownership(settings.home / "owners", all_here=True)
-    try:
-        if not ownership.alone():
-            raise FileExistsError(f"A service runs on {settings.home}: stop it first.")
-        sealed = store.upgrade()
-    finally:
-        ownership.close()
-    console.print(f"Sealed: {sealed} records and alias entries.")
-
-
-def open_store(settings: "Settings") -> "Store":
-    """The store of the settings, which must be there."""
-    from model_store import Store
-    from model_store.backends.schemes import local_folder
-    from service.opening import store_url
-
-    url = store_url(settings)
-    folder = local_folder(url)
-    if folder is not None and not folder.is_dir():
-        raise FileNotFoundError(f"There is no model store in {folder}.")
-    return Store.open(url)
 
 
 # Training and predictions

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Url = Annotated[str, typer.Option(envvar="MODELWRIGHT_URL", help="Address of the service.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 URL = "http://127.0.0.1:8000"
 

@@ -51,6 +51,7 @@ class Jobs:
                 lambda job: job_document(with_latest_current(job)),
                 startup.audit,
                 startup.webhooks,
+                startup.signatures,
             )
 
     def wake(self) -> None:

@@ -95,7 +95,7 @@ def open_predictions(settings: Settings, services: Services) -> Iterator[OpenPre
     )
     services.metrics.add(_gauges(services, batches))
     most_waiting = PER_PLACE * settings.waiting_predictions
-    load_version = partial(load, services.store, services.warm)
+    load_version = partial(load, services.store, services.warm, services.signatures)
     with closing(Predictor(services.current, load_version, services.warm, batches, observe, most_waiting)) as predictor:
         endpoint = PredictionEndpoint(predictor, figures, services.bodies)
         log_all = settings.access_log == "all"
@@ -123,7 +123,7 @@ async def follow_store(services: Services) -> None:
         current.round()
         if default is not None and current.last_known(default) is None:
             with contextlib.suppress(StoreError):  # it is not there yet, or cannot be read
-                load(store, services.warm, served(choose(store, *default)))
+                load(store, services.warm, services.signatures, served(choose(store, *default)))
                 current.look_up(default)
 
     while True:

@@ -11,7 +11,7 @@ import torch
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from model_store import Store
+from model_store import Bundles, Store
 from service import __version__
 from service.access.keyring import Keyring
 from service.api.dependencies import Services
@@ -28,7 +28,6 @@ from service.composition.predictions import (
     open_predictions,
 )
 from service.jobs.journal import Journal
-from service.opening import store_url
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
@@ -40,6 +39,7 @@ from service.use_cases.artifacts import Artifacts
 from service.use_cases.predict import choose, load
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
+from service.use_cases.uploads import Uploads
 from service.use_cases.version_resolver import VersionResolver
 from service.workflow.spec import EXAMPLE, parse
 
@@ -52,6 +52,7 @@ async def open_services(
     metrics: Metrics,
     predictions: Holder[OpenPredictions],
     engine: Engine,
+    store: Store,
     wire: Channel | None,
 ) -> AsyncIterator[Services]:
     """The services, at work inside the `async with` block.
@@ -61,14 +62,16 @@ async def open_services(
         metrics: the metrics of this process.
         predictions: holds what answers predictions.
         engine: the journal's database; closed at the end.
+        store: of the models and data sets.
         wire: to the supervisor, if there is one; then another process runs the trainings, else this one does.
     """
     torch.set_num_threads(1)  # many small forward passes: several threads would only wait for each other
     settings = startup.settings
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
-        store, warm = Store.open(store_url(settings)), WarmModels(settings.warm_model_bytes)
-        current = VersionResolver(partial(choose, store), partial(load, store, warm), warm.pin)
+        warm = WarmModels(settings.warm_model_bytes)
+        load_version = partial(load, store, warm, startup.signatures)
+        current = VersionResolver(partial(choose, store), load_version, warm.pin)
         jobs = Jobs(startup, metrics, engine, store, current, wire)
         services = _services(startup, metrics, store, warm, current, jobs, wire)
         for each in (startup.audit, startup.keyring, services.pools):
@@ -106,12 +109,15 @@ def _services(
         temporary=home / "tmp",
         plots=Artifacts(home / "cache" / "plots", home / "tmp"),
         exports=Artifacts(home / "cache" / "exports", home / "tmp"),
+        bundles=Bundles(store.models),
+        uploads=Uploads(home / "uploads", settings.max_upload_bytes),
         surveys=Surveys(),
         pools=Pools(),
         max_upload_bytes=settings.max_upload_bytes,
         limits=Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations),
         keyring=keyring,
         audit=startup.audit,
+        signatures=startup.signatures,
         bodies=MemoryBudget(settings.request_memory_bytes),
         metrics=metrics,
         traces=jobs.traces,

@@ -5,6 +5,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
@@ -23,7 +24,7 @@ class AttemptChannel(Protocol):
     | `stage`, with `began` and `ended` in Unix time | it has left a stage of its work |
     | `saved` | it has a checkpoint, of this epoch |
     | `fetch` | fetch what its job reads. It waits for the answer |
-    | `publish`: `manifest` and `files`, names in its folder | publish its version. It waits for the answer |
+    | `publish`: `manifest`, `files` (names in its folder), `summaries` | publish its version. It waits for the answer |
     | `result`, `error`, `put_off` with `unpublished`, `left` | the last: how it went; none of these, and it has crashed |
 
     | from the runner | meaning |
@@ -112,19 +113,25 @@ class Attempt:
         """
         return self._request({"fetch": True})
 
-    def publish(self, manifest: Mapping[str, Any], files: Iterable[str]) -> dict[str, Any]:
+    def publish(
+        self,
+        manifest: Mapping[str, Any],
+        files: Iterable[str],
+        summaries: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> dict[str, Any]:
         """Publishes the job's version; the job's result.
 
         Args:
             manifest: of the version, JSON.
             files: their names in the attempt's folder.
+            summaries: what is kept beside the files, JSON.
 
         Raises:
             AttemptSuperseded: it may not; the job was cancelled or given to another attempt.
             AttemptFailed, AttemptPutOff: it cannot be published.
         """
         self.flush()
-        return self._request({"publish": {"manifest": manifest, "files": list(files)}})
+        return self._request({"publish": {"manifest": manifest, "files": list(files), "summaries": dict(summaries)}})
 
     def _request(self, request: dict[str, Any]) -> dict[str, Any]:
         self._channel.send(request)

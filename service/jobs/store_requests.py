@@ -13,6 +13,7 @@ from service.jobs.job import Job
 from service.jobs.running_attempt import RunningAttempt
 
 Answer = dict[str, Any]  # as `AttemptChannel` describes it
+Summaries = Mapping[str, Mapping[str, Any]]  # by name, the JSON that is kept beside a version's files
 log = logging.getLogger(__name__)
 
 
@@ -23,7 +24,9 @@ class AttemptStore(Protocol):
         """What the job reads, as JSON with paths of local files that stay until `files` is closed; `published`, the job's
         result, if an attempt before has published it."""
 
-    def publish(self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
+    def publish(
+        self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path], summaries: Summaries
+    ) -> dict[str, Any]:
         """Publishes the job's version, once however often it is called; the job's result."""
 
 
@@ -48,7 +51,7 @@ class StoreRequests:
         """Begins to publish the attempt's files. They must stay until the answer."""
         running.publishing = True
         files = {name: running.handle.local_file(name) for name in request["files"]}
-        self._begin(running, lambda: self._store.publish(running.job, request["manifest"], files))
+        self._begin(running, lambda: self._store.publish(running.job, request["manifest"], files, request["summaries"]))
 
     def answers(self) -> list[tuple[RunningAttempt, Answer]]:
         """The answers that were not returned before."""

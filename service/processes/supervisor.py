@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from service import interpreter
 from service.background.channel import LONGEST_LINE, line_of
 from service.http_server.sockets import address_of, open_listeners, reject_new_connections
-from service.settings import SECRETS, Settings, forget_secrets, variable_of
+from service.settings import Settings, forget_secrets, take_secrets
 from service.telemetry.totals import MetricFamily, only_summed, total
 
 RESTART_SECONDS = 0.5  # before a process that died is restarted; doubled each time that it dies early
@@ -64,7 +64,7 @@ def supervise(settings: Settings) -> None:
         "MODELWRIGHT_INSECURE": str(settings.insecure),
     }
     # Not by the environment, which other processes of the same user can read until the process has forbidden it.
-    secrets = {name: environment.pop(variable_of(name)) for name in SECRETS if variable_of(name) in environment}
+    secrets = take_secrets(environment)
     forget_secrets()
     status = asyncio.run(Supervisor(settings, listeners, environment, secrets).serve())
     sys.exit(status)

@@ -12,18 +12,20 @@ import sys
 from contextlib import ExitStack, closing
 from functools import partial
 
-from model_store import Store
+from model_store.errors import StoreError
 from service.access.audit import Audit
 from service.access.errors import AccessError
 from service.api.schemas.job import job_document
 from service.background.channel import Channel
 from service.background.training_service import TrainingService, open_journal, webhook_settings
 from service.home import HomeError
+from service.interpreter import quick_imports
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.liveness import die_with
-from service.opening import store_url
+from service.opening import open_store
 from service.settings import InvalidSettings, Settings, forget_secrets
+from service.signatures.signatures import Signatures
 from service.telemetry import logs
 from service.telemetry.exposition import families
 from service.telemetry.metrics import ProcessMetrics
@@ -37,15 +39,17 @@ def main(arguments: list[str]) -> int:
     die_with(os.getppid())
     role, wire, *listeners = arguments
     connection = socket.socket(fileno=int(wire))
-    secrets, to_others = secrets_from(connection), Channel(connection)
+    os.environ.update(secrets_from(connection))  # which changes nothing of what other processes can read of it
+    to_others = Channel(connection)
     try:
-        settings = Settings.read(**secrets)
+        settings = Settings.read()
         logs.configure(settings.log_level)
         if role == "answer":
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
     except (
+        StoreError,
         AccessError,
         HomeError,
         InvalidPlugin,
@@ -76,7 +80,8 @@ def answer(settings: Settings, wire: Channel, listeners: list[socket.socket]) ->
     from service.startup import start_up
 
     startup = start_up(settings)  # reports mistakes before anything large is imported
-    from service.app import serve
+    with quick_imports():
+        from service.app import serve
 
     serve(startup, listeners, wire)
 
@@ -90,15 +95,17 @@ async def train(settings: Settings, wire: Channel) -> None:
         engine = open_journal(settings)
         stack.callback(engine.dispose)
         stack.callback(wire.close)
+        store = open_store(settings)
         forget_secrets()
         home = settings.home.resolve()
-        store = Store.open(store_url(settings))
         counted = ProcessMetrics()
         watchers = stack.enter_context(closing(JobObservers(counted.jobs, open_traces(Journal(engine).attempts))))
         audit = stack.enter_context(closing(Audit(home / "audit")))
         changed = partial(wire.send, "job")
-        webhooks = webhook_settings(settings)
-        trainings = TrainingService(settings, engine, store, watchers, changed, job_document, audit, webhooks)
+        webhooks, signatures = webhook_settings(settings), Signatures.open(settings)
+        trainings = TrainingService(
+            settings, engine, store, watchers, changed, job_document, audit, webhooks, signatures
+        )
         counted.add(trainings.gauges())
         wire.handlers |= {
             "wake": lambda _: trainings.wake(),

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import math
 import os
 import shutil
 import tempfile
@@ -16,12 +17,14 @@ from model_store import Store, Version
 from model_store.os_errors import storage_errors
 from service import __version__
 from service.use_cases.child_process import ChildFailed, run
-from service.workflow.errors import NotAvailable
+from service.workflow.errors import NotAvailable, WorkflowError
 
 MOST_FILES = 300
 MOST_BYTES = 2 * 2**30
 MOST_AT_ONCE = 2
 MOST_WAITING = 64
+FAILURE_SECONDS = 300  # for which it is remembered why an artifact cannot be made
+MOST_FAILURES = 1000
 MOST_LOGGED = 2000  # bytes of what a child process writes to stderr
 NOT_AVAILABLE = 3  # the exit status of a child process for a model that has no such artifact
 
@@ -54,7 +57,8 @@ class Artifact:
 class Artifacts:
     """A cache of artifacts in `folder`. It keeps at most `most_files` files and `most_bytes` bytes, but always the artifact
     that was made last; the least recently used go first. An artifact is made once for all requests that wait for it, and at
-    most `MOST_AT_ONCE` are made at a time. It belongs to one event loop."""
+    most `MOST_AT_ONCE` are made at a time. That a model has no such artifact, which takes a process to find out, is remembered
+    for `FAILURE_SECONDS`. It belongs to one event loop."""
 
     def __init__(
         self, folder: Path, temporary: Path, most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES
@@ -65,6 +69,7 @@ class Artifacts:
         self._most_bytes = most_bytes
         self._seats = asyncio.Semaphore(MOST_AT_ONCE)
         self._in_progress: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, tuple[float, WorkflowError]] = {}
 
     async def get(self, store: Store, artifact: Artifact, suffix: str, make: Make) -> Path:
         """The artifact's file with this suffix, checked by its digest; never write to it. `make` writes `artifact<suffix>` for
@@ -78,6 +83,7 @@ class Artifacts:
         stem, version = artifact.stem, artifact.version
         if (kept := await asyncio.to_thread(self._kept, stem, suffix)) is not None:
             return kept
+        self._raise_known_failure(stem)
         if stem not in self._in_progress:
             if len(self._in_progress) >= MOST_WAITING:
                 raise TooManyArtifacts(TooManyArtifacts.__doc__)
@@ -94,10 +100,32 @@ class Artifacts:
     def forget(self, digests: Iterable[str]) -> None:
         """Removes the artifacts of versions with these digests. From any thread."""
         gone = set(digests)
+        for stem in list(self._failures):
+            if stem.partition("-")[0] in gone:
+                self._failures.pop(stem, None)
         with suppress(OSError):
             for name in os.listdir(self._folder):  # noqa: PTH208 - names alone
                 if name.partition("-")[0] in gone:
                     (self._folder / name).unlink(missing_ok=True)
+
+    def made(self, version: Version, name: str, suffix: str) -> tuple[str, int] | None:
+        """The SHA-256 (hex) and the bytes of an artifact's file, if it is in the cache; not checked. From any thread."""
+        stem = Artifact(version, name, (suffix,)).stem
+        with suppress(OSError):
+            for path in self._folder.glob(f"{stem}-*{suffix}"):
+                return path.name.removesuffix(suffix).rpartition("-")[2], path.stat().st_size
+        return None
+
+    def _raise_known_failure(self, stem: str) -> None:
+        since, error = self._failures.get(stem, (-math.inf, None))
+        if error is not None and time.monotonic() - since < FAILURE_SECONDS:
+            raise type(error)(str(error))
+
+    def _remember(self, stem: str, error: WorkflowError) -> None:
+        self._failures.pop(stem, None)  # to the end
+        self._failures[stem] = (time.monotonic(), error)
+        if len(self._failures) > MOST_FAILURES:
+            self._failures.pop(next(iter(self._failures)))
 
     def _kept(self, stem: str, suffix: str) -> Path | None:
         """The kept file, if its content has the digest in its name; a damaged file is removed."""
@@ -124,7 +152,11 @@ class Artifacts:
             with storage_errors():
                 self._temporary.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as folder:
-                    await make(Path(folder))
+                    try:
+                        await make(Path(folder))
+                    except WorkflowError as error:
+                        self._remember(artifact.stem, error)
+                        raise
                     await asyncio.to_thread(self._keep, artifact, Path(folder))
 
     def _keep(self, artifact: Artifact, folder: Path) -> None:
@@ -147,6 +179,11 @@ class Artifacts:
             count, size = count + 1, size + length
             if not is_newest and (count > self._most_files or size > self._most_bytes) and path.is_file():
                 path.unlink(missing_ok=True)
+
+
+def artifact_digest(path: Path) -> str:
+    """The SHA-256 (hex) of a file that `Artifacts.get` has returned: it is in its name."""
+    return path.stem.rpartition("-")[2]
 
 
 async def make_in_child(

@@ -9,23 +9,35 @@ from typing import Any
 from model_store import Store, Version
 from model_store.collection import Collection
 from model_store.errors import Corrupt, NotFound
+from model_store.summaries import NO_SUMMARIES, AllFields
 from service.jobs.errors import AttemptFailed, AttemptPutOff
 from service.jobs.job import Job
 from service.model_reference import ModelReference
+from service.signatures.errors import NotTrusted
+from service.signatures.signatures import Signatures
 from service.use_cases.storage_failures import put_off_storage_errors
 from service.workflow.spec_base import shown
 
 DATA = "data"  # the uploaded file in a version of a data set
 STATE_DICT = "state_dict.safetensors"
+TENSORS = "tensors"  # the summary of that file
 
-Input = dict[str, Any]  # a version: its `name`, `version`, `manifest`, and the `path` of the file that is read
+Input = dict[
+    str, Any
+]  # a version: its `name`, `version`, `digest`, `manifest`, and the `path` of the file that is read
 
 
 class AttemptStore:
-    """What the runner does for its attempts (`jobs/store_requests.py`). From any thread."""
+    """What the runner does for its attempts (`jobs/store_requests.py`). From any thread.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: of models and data sets.
+        signatures: signs what is published, and verifies the models that trainings start from; None does neither.
+    """
+
+    def __init__(self, store: Store, signatures: Signatures | None = None) -> None:
         self._store = store
+        self._signatures = signatures
 
     def fetch(self, job: Job, files: ExitStack) -> dict[str, Any]:
         """The versions that the job reads, `dataset` and `initial`, as far as it has them; or `published`, the job's result, if
@@ -36,7 +48,7 @@ class AttemptStore:
             files: keeps their files on the local disk until it is closed.
 
         Raises:
-            AttemptFailed: one of them was deleted, or is damaged.
+            AttemptFailed: one of them was deleted, is damaged, or is a model without the signature that is required.
             AttemptPutOff: the store, or the local disk, cannot be used now.
         """
         with put_off_storage_errors("the store cannot be used"):
@@ -45,16 +57,23 @@ class AttemptStore:
         with put_off_storage_errors("its data cannot be read"):
             return self._inputs(job.spec["data"], job.spec.get("initial"), files)
 
-    def publish(self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
+    def publish(
+        self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path], summaries: AllFields = NO_SUMMARIES
+    ) -> dict[str, Any]:
         """Publishes the version of the job, once however often it is called; the job's result.
 
         Raises:
-            AttemptPutOff: the store cannot be written now; it says whether it is certain that nothing was published.
+            AttemptPutOff: the store cannot be written now, or the version cannot be signed; it says whether it is certain that
+                nothing was published.
         """
-        name, since = job.spec["model_name"], job.context["since"]
+        name, since, models = job.spec["model_name"], job.context["since"], self._store.models
+        sign = None if self._signatures is None else self._signatures.signer
         try:
             with put_off_storage_errors("the version cannot be written"):
-                return _result(self._store.models.publish(name, manifest, files, key=job.id, since=since))
+                version, _ = models.publish_once(
+                    name, manifest, files, key=job.id, since=since, summaries=summaries, sign=sign
+                )
+                return _result(version)
         except AttemptPutOff as error:
             with put_off_storage_errors("the store cannot be used"):  # then it is not certain
                 if (done := self._published(job)) is not None:
@@ -73,6 +92,8 @@ class AttemptStore:
             deleted = f"{initial}, which this training starts from, was deleted"
             with _as_failure("invalid_data", deleted, lambda damage: f"this training starts from {initial}. {damage}"):
                 version = self._store.resolve(name, number or "latest")
+                if self._signatures is not None:
+                    self._signatures.check_version(self._store.models, version)
                 inputs["initial"] = _input(self._store.models, version, STATE_DICT, files)
         return inputs
 
@@ -88,13 +109,16 @@ def _as_failure(code: str, deleted: str, damaged: Callable[[Corrupt], str]) -> I
         yield
     except NotFound:
         raise AttemptFailed(code, deleted) from None
+    except NotTrusted as error:
+        raise AttemptFailed("invalid_data", f"this training may not start from it. {error}") from error
     except Corrupt as damage:
         raise AttemptFailed("invalid_data", damaged(damage)) from damage
 
 
 def _input(collection: Collection, version: Version, file: str, files: ExitStack) -> Input:
     path = files.enter_context(collection.local_file(version, file))
-    return {"name": version.name, "version": version.number, "manifest": version.manifest, "path": str(path)}
+    about = {"name": version.name, "version": version.number, "digest": version.digest, "manifest": version.manifest}
+    return about | {"path": str(path)}
 
 
 def _result(version: Version) -> dict[str, Any]:

@@ -7,12 +7,15 @@ from asyncio.subprocess import Process, SubprocessStreamProtocol
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import psutil
+
 from service import interpreter
 from service.liveness import CHECK_SECONDS, Liveness
 
 CHUNK = 2**16
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH")  # torch may need the latter, as in a trainer; nothing that could hold a secret
 MOST_STDERR_BYTES = 2**16  # that are kept
+MEMORY_CHECK_SECONDS = 0.1
 
 
 class ChildFailed(Exception):
@@ -21,6 +24,10 @@ class ChildFailed(Exception):
 
 class ChildHung(ChildFailed):
     """The process that does this hung and was killed; try again."""
+
+
+class OutOfMemory(ChildFailed):
+    """The process that does this used more memory than it may and was killed."""
 
 
 class OutputTooLarge(ChildFailed):
@@ -43,6 +50,7 @@ async def run(
     environment: Mapping[str, str],
     most_seconds: float,
     most_bytes: int,
+    most_memory: int | None = None,
 ) -> Completed:
     """Runs `python -m module DESCRIPTOR ARGUMENT…`, which sends heartbeats to the descriptor, and waits for its end. The process
     is killed on any error, and when this is cancelled.
@@ -50,6 +58,7 @@ async def run(
     Raises:
         TimeoutError: it took more than `most_seconds`.
         ChildHung: it sent no heartbeat and used no processor time for some seconds.
+        OutOfMemory: it used more than `most_memory` bytes.
         OutputTooLarge: it wrote more than `most_bytes` to stdout.
         OSError: it could not be started.
     """
@@ -75,21 +84,24 @@ async def run(
         os.close(writing)
     process = Process(transport, protocol, loop)
     hung = asyncio.create_task(_until_hung(process.pid, reading))
+    too_large = asyncio.create_task(_until_larger(process.pid, most_memory))
     completed = asyncio.create_task(_communicate(process, stdin, most_bytes))
     try:
-        done, _ = await asyncio.wait((completed, hung), timeout=most_seconds, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(
+            (completed, hung, too_large), timeout=most_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
         if not done:
             raise TimeoutError
         if completed not in done:
-            raise ChildHung(ChildHung.__doc__)
+            raise ChildHung(ChildHung.__doc__) if hung in done else OutOfMemory(OutOfMemory.__doc__)
         return await completed
     finally:
         # Kills the process and closes its pipes. Process.wait also waits for the ends of the pipes, which never come while
         # they are not read, or while a process that the child has started has them open.
         transport.close()
-        for task in (hung, completed):
+        for task in (hung, too_large, completed):
             task.cancel()
-        await asyncio.gather(process.wait(), hung, completed, return_exceptions=True)
+        await asyncio.gather(process.wait(), hung, too_large, completed, return_exceptions=True)
         os.close(reading)
 
 
@@ -100,6 +112,22 @@ async def _until_hung(pid: int, heartbeats: int) -> None:
         with contextlib.suppress(BlockingIOError):
             if os.read(heartbeats, CHUNK):
                 liveness.received()
+
+
+async def _until_larger(pid: int, most: int | None) -> None:
+    """Until the process has more memory of its own than `most` bytes. Pages of mapped files, which the kernel can take back,
+    do not count. Never if `most` is None: limits of the kernel count the address space, of which torch reserves gigabytes."""
+    with contextlib.suppress(psutil.Error):  # it has ended
+        while most is None or _own_memory(pid) <= most:
+            await asyncio.sleep(MEMORY_CHECK_SECONDS if most is not None else 3600)
+        return
+    await asyncio.Event().wait()
+
+
+def _own_memory(pid: int) -> int:
+    about = psutil.Process(pid).memory_info()
+    used: int = about.rss - getattr(about, "shared", 0)
+    return used
 
 
 async def _communicate(process: Process, stdin: bytes, most_bytes: int) -> Completed:

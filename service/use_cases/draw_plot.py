@@ -1,4 +1,4 @@
-"""Draw a plot of a version, in all its forms at once."""
+"""Draw a plot of a version in all its forms at once, or all plots in one form."""
 
 import asyncio
 from functools import partial
@@ -31,23 +31,39 @@ async def draw(plots: Artifacts, store: Store, version: Version, plot: str, form
     """
     if plot not in PLOTS:
         raise NotAvailable(f"there is no such plot; {nearest(plot, PLOTS)}")
-    make = partial(_draw, store, version, plot)
-    path = await plots.get(store, Artifact(version, plot, FORMS), f".{form}", make)
+    return await _drawn(plots, store, Artifact(version, plot, FORMS), f".{form}", {"plot": plot})
+
+
+async def draw_all(plots: Artifacts, store: Store, version: Version) -> dict[str, bytes]:
+    """The plots that this model has, by name, as PNG. One process draws them all, which starts more slowly than it draws.
+
+    Raises:
+        ArtifactFailed: they could not be drawn.
+        TooManyArtifacts: too many others are in progress.
+    """
+    forms = {plot: f".{plot}.png" for plot in PLOTS}
+    artifact = Artifact(version, "plots", tuple(forms.values()))
+    drawn = {plot: await _drawn(plots, store, artifact, form, {}) for plot, form in forms.items()}
+    return {plot: image for plot, image in drawn.items() if image}
+
+
+async def _drawn(plots: Artifacts, store: Store, artifact: Artifact, suffix: str, which: dict[str, str]) -> bytes:
+    path = await plots.get(store, artifact, suffix, partial(_draw, store, artifact.version, which))
     try:
         return await asyncio.to_thread(path.read_bytes)
     except OSError as error:
         raise DrawingFailed("the plot was drawn, and evicted before it could be read") from error
 
 
-async def _draw(store: Store, version: Version, plot: str, folder: Path) -> None:
-    await _render(await asyncio.to_thread(_request, store, version, plot), folder)
+async def _draw(store: Store, version: Version, which: dict[str, str], folder: Path) -> None:
+    await _render(await asyncio.to_thread(_request, store, version, which), folder)
 
 
-def _request(store: Store, version: Version, plot: str) -> bytes:
+def _request(store: Store, version: Version, which: dict[str, str]) -> bytes:
     with store.models.local_file(version, POINTS) as points, store.models.local_file(version, HISTORY) as history:
         return orjson.dumps(
             {
-                "plot": plot,
+                **which,
                 "signature": version.manifest["signature"],
                 "points": orjson.loads(points.read_bytes()),
                 "history": orjson.loads(history.read_bytes()),

@@ -7,21 +7,26 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from model_store import Store, Version, read_bundle
-from model_store.contents import MANIFEST
+from model_store import Draft, Store, Version, read_bundle
+from model_store.contents import MANIFEST, SIGNATURE
 from model_store.errors import BundleMadeByNewer, InvalidBundle
+from model_store.manifest import encode_manifest, manifest_digest
 from model_store.os_errors import storage_errors
 from model_store.store import MODEL_FORMAT
 from service.serving.codecs.json import predictions
 from service.serving.warm_models import Warm
+from service.signatures.errors import InvalidSignature
+from service.signatures.signatures import Signatures
 from service.strict_json import decode
-from service.use_cases.attempt_store import STATE_DICT
+from service.use_cases.attempt_store import STATE_DICT, TENSORS
+from service.use_cases.bundle_members import MEMBERS
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
 from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype
 from service.workflow.errors import InvalidSpec, step
+from service.workflow.inspection import TensorSummary, summarize
 from service.workflow.look.points import Points
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
@@ -37,22 +42,28 @@ HISTORIES = TypeAdapter(dict[str, list[float | None]])
 
 
 @storage_errors()
-def import_bundle(store: Store, name: str, path: Path, max_bytes: int, max_model_bytes: int) -> tuple[Version, bool]:
+def import_bundle(
+    store: Store, signatures: Signatures, name: str, path: Path, max_bytes: int, max_model_bytes: int
+) -> tuple[Version, bool]:
     """The version with the bundle's digest, and whether it is new.
 
     Raises:
-        InvalidBundle: the file breaks a rule, or its parts do not make a model; the member is named.
+        InvalidBundle: the file breaks a rule, or its parts do not make a model, or signatures are required and no trusted key has
+            signed it; the member is named.
         BundleMadeByNewer: its manifest has a format that this software does not know.
         NoSpace, Unavailable: the disk is full, or cannot be used otherwise.
     """
     folder = path.with_name("members")
     folder.mkdir()
-    draft = read_bundle(path, folder, max_bytes)
+    draft = read_bundle(path, folder, max_bytes, MEMBERS)
     _check_format(draft.manifest)
     check_cancelled()
-    _check_model(draft.manifest, draft.files, max_model_bytes)
+    _check_signature(signatures, draft)  # first: a model that is not trusted is not opened
     check_cancelled()
-    return store.models.take(name, draft.manifest, draft.files)
+    summary = _check_model(draft.manifest, draft.files, max_model_bytes)
+    check_cancelled()
+    summaries = {TENSORS: summary.model_dump()}
+    return store.models.take(name, draft.manifest, draft.files, summaries=summaries, signature=draft.signature)
 
 
 def _check_format(manifest: Mapping[str, Any]) -> None:
@@ -61,6 +72,14 @@ def _check_format(manifest: Mapping[str, Any]) -> None:
         raise InvalidBundle(MANIFEST, "its `format` must be a whole number")
     if made_as > MODEL_FORMAT:
         raise BundleMadeByNewer(MANIFEST, "it was made by a newer Modelwright, in a format that this one does not know")
+
+
+def _check_signature(signatures: Signatures, draft: Draft) -> None:
+    digest = manifest_digest(encode_manifest(draft.manifest))
+    try:
+        signatures.check(digest, draft.manifest, draft.signature)
+    except InvalidSignature as error:
+        raise InvalidBundle(SIGNATURE, f"this service imports what a trusted key has signed: {error.reason}") from error
 
 
 def _check_types(model: Model, signature: Signature) -> None:
@@ -83,7 +102,7 @@ def _check_size(warm: Warm, max_bytes: int) -> None:
         raise InvalidBundle(MANIFEST, rule)
 
 
-def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: int) -> None:
+def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: int) -> TensorSummary:
     if set(files) != FILES:
         raise InvalidBundle(None, f"a model's files are {', '.join(sorted(FILES))}")
     try:
@@ -94,11 +113,12 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
         check_confusion(read)
     except (InvalidSpec, ValueError) as error:
         raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error, manifest)}") from error
-    _check_tensors(spec, signature, files[STATE_DICT], max_bytes)
+    summary = _check_tensors(spec, signature, files[STATE_DICT], max_bytes)
     with _document(POINTS, files, "it does not hold the points of a model's plots") as document:
         check_points(Points.model_validate(document, strict=True), signature)
     with _document(HISTORY, files, "it does not hold the losses of a model's epochs") as document:
         _check_history(HISTORIES.validate_python(document, strict=True))
+    return summary
 
 
 def _check_history(history: dict[str, list[float | None]]) -> None:
@@ -134,7 +154,7 @@ def _document(file: str, files: dict[str, Path], rule: str) -> Iterator[Any]:
         raise InvalidBundle(f"files/{file}", f"{rule}: {_first(error, document)}") from error
 
 
-def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_bytes: int) -> None:
+def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_bytes: int) -> TensorSummary:
     with path.open("rb") as file:
         if int.from_bytes(file.read(8), "little") > MOST_HEADER_BYTES:
             raise InvalidBundle(f"files/{STATE_DICT}", f"its header may have at most {MOST_HEADER_BYTES} bytes")
@@ -144,6 +164,7 @@ def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_byt
         _check_size(warm, max_bytes)
         with dry_run:
             predictions(warm, warm.blank_row())
+        return summarize(spec, signature, path, warm.model.tensors())
     except (InvalidBundle, OSError):
         raise  # the bundle is not to blame for an error of the disk
     except Exception as error:  # of any kind: it is met here and not in a prediction

@@ -16,6 +16,8 @@ from service.workflow.tasks import Task
 Word = Annotated[str, Field(max_length=256)]
 Count = Annotated[int, Field(ge=0)]
 Part = Annotated[str, Field(max_length=20)]
+ColumnName = Annotated[str, Field(max_length=LONGEST_NAME)]
+Range = Annotated[list[float], Field(min_length=2, max_length=2)]  # the smallest and the largest number
 
 
 class Trained(BaseModel):
@@ -29,6 +31,12 @@ class PartOfRows(BaseModel):
     """The rows of a part of the split."""
 
     rows: Count
+    digest: Word
+
+
+class Start(BaseModel):
+    """The version that the training started from; the spec has its name and number."""
+
     digest: Word
 
 
@@ -47,6 +55,8 @@ class ModelManifest(BaseModel):
     environment: Annotated[dict[Word, Word | int | float | None], Field(max_length=100)]
     data: Annotated[dict[Word, Word | int | float | None], Field(max_length=100)]
     training: Trained | None = None
+    ranges: Annotated[dict[ColumnName, Range], Field(max_length=MOST_COLUMNS)] = {}
+    initial: Start | None = None
     job: Word | None = None
 
 

@@ -8,6 +8,7 @@ from model_store.errors import AliasNotFound, NotFound
 from service.serving.forward import forward
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm, WarmModels
+from service.signatures.signatures import Signatures
 from service.use_cases.open_model import open_model
 
 PRODUCTION = "production"
@@ -30,19 +31,23 @@ def choose(store: Store, name: str, reference: str | None) -> Version:
     return store.resolve(name, PRODUCTION)
 
 
-def load(store: Store, models: WarmModels, version: ServedVersion) -> Warm:
-    """Loads a version's model into memory, unless it is there.
+def load(store: Store, models: WarmModels, signatures: Signatures, version: ServedVersion) -> Warm:
+    """Loads a version's model into memory, unless it is there. Its signature is verified only when it is loaded: a digest has one
+    content, and the trusted keys are those of the start.
 
     Raises:
         NameNotFound, VersionNotFound: the version was deleted.
         VersionCorrupt: its files do not match its manifest.
+        NotTrusted: signatures are required, and no trusted key has signed it.
     """
-    return models.get(version.digest, lambda: _loaded(store, version))
+    return models.get(version.digest, lambda: _loaded(store, signatures, version))
 
 
-def _loaded(store: Store, version: ServedVersion) -> Warm:
+def _loaded(store: Store, signatures: Signatures, version: ServedVersion) -> Warm:
     """Loads the model, and does a dry run: torch initializes lazily, which must not delay the first request."""
-    warm = Warm(*open_model(store, store.models.get(version.name, version.number)))
+    found = store.models.get(version.name, version.number)
+    signatures.check_version(store.models, found)
+    warm = Warm(*open_model(store, found))
     warm.versions.add(version)
     warm.rows_at_once  # noqa: B018 - the cost of its forward is measured here, not in the event loop
     try:

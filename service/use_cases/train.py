@@ -14,7 +14,7 @@ from model_store.errors import Corrupt, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
-from service.use_cases.attempt_store import STATE_DICT, Input
+from service.use_cases.attempt_store import STATE_DICT, TENSORS, Input
 from service.use_cases.checkpoints import AttemptCheckpoints
 from service.use_cases.open_model import open_files
 from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
@@ -85,12 +85,17 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     attempt.stage("publish")
     with put_off_storage_errors("its files cannot be written"):
         files = _write(Path(job["folder"]), learned, checkpoints.history)
+        summary = inspection.summarize(
+            spec, learned.signature, Path(job["folder"]) / STATE_DICT, learned.model.tensors()
+        )
     manifest = _manifest(spec, learned) | {
         "data": {"rows": len(loaded.table), **loaded.source},
         "training": {"epochs": checkpoints.history.epochs, "seconds": round(checkpoints.seconds, 3)},
         "job": job["id"],
     }
-    return attempt.publish(manifest, files)
+    if "initial" in fetched:
+        manifest["initial"] = {"digest": fetched["initial"]["digest"]}
+    return attempt.publish(manifest, files, {TENSORS: summary.model_dump()})
 
 
 def _learn(
@@ -164,6 +169,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "signature": learned.signature.model_dump(mode="json", exclude_none=True),
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
+        "ranges": learned.ranges,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
         "parameters": inspection.count(learned.model.network),
         "environment": {

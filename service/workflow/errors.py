@@ -60,5 +60,13 @@ class CheckpointUnfit(WorkflowError):
     """The checkpoint is not of this training."""
 
 
+class InvalidRows(WorkflowError):
+    """The tensor has no such rows."""
+
+
 class NotAvailable(WorkflowError):
     """This model has no such thing."""
+
+
+class ExportFailed(WorkflowError):
+    """The model could not be exported."""

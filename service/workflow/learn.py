@@ -14,6 +14,7 @@ from service.workflow.learner import build_learner
 from service.workflow.look.points import Points
 from service.workflow.look.sampling import sample
 from service.workflow.model import Model, create_model
+from service.workflow.ranges import ranges
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec
 from service.workflow.split import Split, split
@@ -30,6 +31,7 @@ class TrainingResult:
     evaluation: Evaluation
     points: Points
     split: Split
+    ranges: dict[str, list[float]]  # of the training part
 
 
 def learn(
@@ -75,7 +77,8 @@ def learn(
     answers = predict(model.to("cpu").eval(), features)
     evaluation = evaluate(signature, answers, targets, parts)
     points = sample(signature, table, targets, answers, parts, model.network)
-    return TrainingResult(model, signature, evaluation, points, parts)
+    found = ranges(signature, table, parts.train.numpy())
+    return TrainingResult(model, signature, evaluation, points, parts, found)
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
 """Step 4, the model: preprocessing, network and target scaling in one module."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -133,16 +133,27 @@ def check_step(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) ->
 
 def restore(spec: ResolvedSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
     """The model with these tensors as its state, ready to predict. The tensors are not copied."""
-    of, preprocessing, target = layout(signature.inputs), None, None
-    with torch.device("meta"):
-        if "preprocessing.fill" in tensors:
-            indicated = len(tensors["preprocessing.indicated"])
-            preprocessing = Preprocessing(of, indicated, "preprocessing.mean" in tensors)
-        if "target.mean" in tensors:
-            target = TargetScaling(len(signature.outputs))
-        network = build_network(spec, signature, network_inputs(signature.inputs, preprocessing))
-    model = Model(network, preprocessing, target, losses.output_of(spec.loss), signature.task)
+    model = empty_model(spec, signature, {name: tensor.shape for name, tensor in tensors.items()})
     others = ("preprocessing.", "target.")
     own = {name if name.startswith(others) else f"network.{name}": tensor for name, tensor in tensors.items()}
     model.load_state_dict(own, assign=True)
     return model.eval().requires_grad_(False)
+
+
+def empty_model(spec: ResolvedSpec, signature: Signature, shapes: Mapping[str, Sequence[int]]) -> Model:
+    """The model on the meta device, without memory.
+
+    Args:
+        spec: its resolved spec.
+        signature: its signature.
+        shapes: the shapes of the tensors of its state, which tell what preprocessing it has.
+    """
+    of, preprocessing, target = layout(signature.inputs), None, None
+    with torch.device("meta"):
+        if "preprocessing.fill" in shapes:
+            indicated = shapes["preprocessing.indicated"][0]
+            preprocessing = Preprocessing(of, indicated, "preprocessing.mean" in shapes)
+        if "target.mean" in shapes:
+            target = TargetScaling(len(signature.outputs))
+        network = build_network(spec, signature, network_inputs(signature.inputs, preprocessing))
+    return Model(network, preprocessing, target, losses.output_of(spec.loss), signature.task)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.line import LineData
@@ -20,6 +20,16 @@ from service.workflow.webhook import WebhookSpec
 
 Data = Annotated[LineData | RowsData | DatasetData, Field(discriminator="kind")]
 
+
+def _is_on_one_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError(
+            "expected an SPDX identifier such as MIT or Apache-2.0, or a short text without control characters"
+        )
+    return text
+
+
+License = Annotated[str, Field(max_length=200), AfterValidator(_is_on_one_line)]
 MOST_SCHEDULERS = 64
 S = TypeVar("S", bound="TrainingSpec")
 
@@ -54,6 +64,9 @@ class TrainingSpec(SpecBase):
     priority: int = Field(default=0, ge=-1000, le=1000, description="a higher one starts first")
     webhook: WebhookSpec | None = None
     notes: str | None = Field(default=None, max_length=10_000)
+    license: License | None = Field(
+        default=None, description="of the model: an SPDX identifier such as MIT or Apache-2.0, or a short text"
+    )
 
     @field_validator("scheduler", mode="before")
     @classmethod
@@ -70,7 +83,9 @@ class TrainingSpec(SpecBase):
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""
-        others = self.model_dump(mode="json", exclude={"model_name", "data"})
+        # Earlier versions do not know a license: without one, they can read the spec of a bundle, and it has the same digest.
+        absent = {"license"} if self.license is None else set()
+        others = self.model_dump(mode="json", exclude={"model_name", "data", *absent})
         return {"model_name": self.model_name, "data": self.data.to_json(), **others}
 
 

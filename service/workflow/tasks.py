@@ -14,3 +14,4 @@ class Task(StrEnum):
 
 CLASSIFICATION = frozenset({Task.BINARY, Task.MULTICLASS})  # one answer, out of two or more classes
 MOST_CLASSES_OF_AN_INTEGER = 20
+LABEL_THRESHOLD = 0.5  # the probability above which a label of a multilabel model is predicted

@@ -57,8 +57,10 @@ class Failing(nn.Linear):
 
 
 def tensors(server: Server, model: str) -> list[Path]:
-    """The weight files of its versions, the oldest first."""
-    return sorted((server.home / "store/models" / model).rglob("state_dict*"), key=lambda each: each.stat().st_mtime)
+    """The weight files of its versions, the oldest first. Versions with the same weights share them, of other models, too."""
+    models = Store.open(server.home / "store").models
+    files = [models.get(model, number).file("state_dict.safetensors") for number in models.numbers(model)]
+    return [server.home / "store/blobs" / file["sha256"] for file in files]
 
 
 def flip(path: Path) -> None:

@@ -145,7 +145,7 @@ def test_unknown_versions_are_404(http: httpx.Client, line: dict[str, Any], vers
         ("/v1/models/line/versions/1/plots/nothing.png", "not_available"),
         ("/v1/models/line/versions/1/plots/data.gif", "not_available"),
         ("/v1/models/line/versions/1/state_dict?name=nobody", "not_available"),
-        ("/v1/models/line/versions/1/exports/onnx", "not_available"),
+        ("/v1/models/line/versions/1/exports/pickle", "not_available"),
         ("/v1/training-jobs/nobody", "job_not_found"),
         ("/v1/training-jobs/nobody?wait=60", "job_not_found"),
         ("/v1/training-jobs/nobody/metrics", "job_not_found"),

@@ -2,9 +2,11 @@
 
 import asyncio
 import io
+import runpy
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import psutil
@@ -75,13 +77,30 @@ def test_a_kept_export_is_served_in_ranges(http: httpx.Client, server: Server, l
     assert http.get(address("line")).content == whole.content
 
 
-@pytest.mark.parametrize("export", ["torch_export", "onnx", "state_dict.pt"])
+def test_the_folder_for_hugging_face_predicts_as_the_service(
+    http: httpx.Client, line: dict[str, Any], tmp_path: Path
+) -> None:
+    answer = http.get(address("line", "huggingface"))
+    assert answer.headers["Content-Type"] == "application/zip"
+    assert 'filename="line-1.huggingface.zip"' in answer.headers["Content-Disposition"]
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == http.get(address("line", "safetensors")).content
+    assert http.get("/v1/models/line/versions/1").json()["digest"] in (tmp_path / "README.md").read_text()
+    expected = http.post("/v1/models/line/predictions", json={"instances": [[0.5]]}).json()["predictions"]
+    model = runpy.run_path(str(tmp_path / "modeling.py"))["load"]()
+    assert model.predict([{"x": 0.5}]) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="trained without missing values"):
+        model.predict([{"x": None}])
+
+
+@pytest.mark.parametrize("export", ["pickle", "state_dict.pt"])
 def test_an_unknown_export_is_refused_with_the_known_ones(
     http: httpx.Client, line: dict[str, Any], export: str
 ) -> None:
     answer = http.get(address("line", export))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
-    assert "safetensors, state_dict" in answer.json()["detail"]
+    assert "safetensors, state_dict, torch_export, onnx, huggingface" in answer.json()["detail"]
 
 
 def test_a_damaged_version_is_not_exported(http: httpx.Client, server: Server, model: str) -> None:
@@ -89,6 +108,7 @@ def test_a_damaged_version_is_not_exported(http: httpx.Client, server: Server, m
     for export in ("state_dict", "safetensors"):
         answer = http.get(address(model, export))
         assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")
+    flip(tensors(server, model)[0])
 
 
 def test_one_child_writes_an_export_and_none_is_left_half_written(

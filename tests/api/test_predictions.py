@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import train
+from tests.api.test_damage import tensors
 from tests.harness.server import Server
 
 PATH = "/v1/models/line/versions/1/predictions"
@@ -64,16 +65,15 @@ def test_cache_control_of_answers(http: httpx.Client, model: str) -> None:
 def test_a_matching_etag_needs_no_model(server: Server, http: httpx.Client, model: str) -> None:
     """Without the weights, a conditional request is still answered with 304, and a new prediction fails."""
     path = f"/v1/models/{model}/versions/1/predictions"
-    tensors = list((server.home / "store/models" / model).rglob("state_dict*"))
-    assert len(tensors) == 1
-    away = Path(f"{tensors[0]}.away")
-    tensors[0].rename(away)
+    (weights,) = tensors(server, model)
+    away = Path(f"{weights}.away")
+    weights.rename(away)
     try:
         broken = http.get(path, params={"x": 1})
         assert (broken.status_code, broken.json()["code"]) == (503, "version_corrupt")
         assert broken.headers["Retry-After"]
     finally:
-        away.rename(tensors[0])
+        away.rename(weights)
     etag = http.get(path, params={"x": 1}).headers["ETag"]
     assert http.get(path, params={"x": 1}, headers={"If-None-Match": etag}).status_code == 304
 

@@ -5,11 +5,13 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from model_store import Store
 from tests.api.conftest import LINE, ended
 from tests.cli.conftest import Run
 from tests.harness.server import Server
@@ -71,6 +73,19 @@ def test_models(run: Run, typed: None, tmp_path: Path) -> None:
     assert file.stat().st_size > 8
 
 
+def test_cards_and_comparisons(run: Run, typed: None, tmp_path: Path) -> None:
+    assert run("models", "card", "typed@1").out.startswith("# typed, version 1\n\n| Model | typed |")
+    saved = tmp_path / "card.md"
+    assert run("models", "card", "typed", "--out", saved).out.replace("\n", "") == str(saved)
+    assert saved.read_text().startswith("# typed, version 2\n")
+    compared = run("models", "compare", "typed", 1, "latest").out.splitlines()
+    assert compared[0].split("  ")[0] == "spec" and "a: typed@1" in compared[0] and "b: typed@2" in compared[0]
+    assert ["/training/seed", "42", "7"] in [row.split() for row in compared]
+    assert any(row.startswith("weight ") for row in compared)
+    assert json.loads(run("models", "compare", "typed", 1, 1, "--json").out)["parameters"]["l2"] == 0
+    assert run("models", "compare", "typed", 1, 9).status == 1
+
+
 def test_aliases(run: Run, typed: None) -> None:
     assert json.loads(run("models", "promote", "typed", 1, "--alias", "blue").out)["version"] == 1
     assert json.loads(run("models", "promote", "typed", 2, "--alias", "blue").out)["entry"] == 2
@@ -80,9 +95,25 @@ def test_aliases(run: Run, typed: None) -> None:
     assert (nothing.status, nothing.err) == (1, "Error: 'typed' has no alias 'green'.\n")
 
 
+def test_push_and_pull(run: Run, server: Server, typed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    pushed = run("push", "typed@1", f"{server.url}/", "--as", "pushed", "--alias", "blue")
+    assert (pushed.status, pushed.out) == (0, "pushed@1\n") and "receiving" in pushed.err
+    pulled = json.loads(run("pull", server.url, "pushed@blue", "--as", "pulled", "--json").out)
+    assert (pulled["name"], pulled["version"], pulled["new"]) == ("pulled", 1, True)
+    assert "nothing was sent" in run("push", "typed@1", server.url, "--as", "pushed").out
+    monkeypatch.setenv("MODELWRIGHT_API_KEY", "mw_of-this-service")
+    unusable = run("push", "typed@1", server.url, "--as", "pushed", "--key", "mw_of-the-other\n")
+    assert unusable.status == 1 and "visible ASCII" in unusable.err and "mw_" not in unusable.err
+    away = run("pull", "http://ann:secret@127.0.0.1:1", "typed")
+    assert away.status == 1 and "could not be reached" in away.err and "secret" not in away.err
+
+
 def test_bundles_and_deletion(run: Run, typed: None, tmp_path: Path) -> None:
     bundle = tmp_path / "typed.zip"
     assert run("models", "export-bundle", "typed@1", bundle).status == 0
+    exported = bundle.with_suffix(".pt")
+    assert run("models", "export", "typed@1", "state_dict", "--output", exported).out.strip() == str(exported)
+    assert run("models", "export", "typed", "pickle").status == 1
     taken = json.loads(run("models", "import-bundle", "taken", bundle).out)
     assert (taken["name"], taken["version"]) == ("taken", 1)
     assert run("models", "delete", "taken", stdin="n\n").status == 1
@@ -163,8 +194,13 @@ def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: Server, tmp_
     home = tmp_path / "home"
     # Other tests damage theirs on purpose.
     shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")
+    models = Store.open(home / "store").models
+    (home / "store/blobs").mkdir()
+    for version in map(partial(models.get, "typed"), models.numbers("typed")):
+        for each in version.manifest["files"].values():
+            shutil.copy(server.home / "store/blobs" / each["sha256"], home / "store/blobs")
     assert run("store", "verify", "--home", home).out == "No damage found.\n"
-    file = next((home / "store").rglob("state_dict.safetensors"))
+    file = home / "store/blobs" / version.file("state_dict.safetensors")["sha256"]
     file.chmod(0o600)
     data = bytearray(file.read_bytes())
     data[-1] ^= 1

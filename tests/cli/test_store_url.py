@@ -1,6 +1,8 @@
 """MODELWRIGHT_STORE_URL: the location of the model store."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,17 @@ from service.home import HomeLost
 from service.settings import InvalidSettings, Settings
 from tests.api.conftest import train
 from tests.cli.conftest import Run
-from tests.harness.server import Server
+from tests.harness.object_servers import SECRET, MiniStack
+from tests.harness.server import ROOT, Server
 
 
 @pytest.mark.parametrize(
     ("url", "reason"),
-    [("s3://bucket/models", "not one of file"), ("file:models", "file:///FOLDER")],
+    [
+        ("ftp://bucket/models", "not one of file"),
+        ("file:models", "file:///FOLDER"),
+        ("s3://key:hidden@b", "s3://BUCKET"),
+    ],
 )
 def test_a_service_does_not_start_with_a_url_that_has_no_backend(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, reason: str
@@ -26,7 +33,7 @@ def test_a_service_does_not_start_with_a_url_that_has_no_backend(
     for workers in ("1", "2"):
         refused = run("serve", "--home", tmp_path / "home", "--port", "0", "--workers", workers)
         assert refused.status == 1
-        assert "MODELWRIGHT_STORE_URL" in refused.err and reason in refused.err
+        assert "MODELWRIGHT_STORE_URL" in refused.err and reason in refused.err and "hidden" not in refused.err
     for command in ("verify", "upgrade"):
         assert "MODELWRIGHT_STORE_URL" in run("store", command, "--home", tmp_path / "home").err
     assert not (tmp_path / "home").exists()
@@ -56,6 +63,46 @@ def test_models_are_trained_into_a_store_elsewhere_and_backed_up_from_there(
     monkeypatch.delenv("MODELWRIGHT_STORE_URL")
     assert run("restore", tmp_path / "backup", "--home", again).status == 0
     assert Store.open(again / "store").models.names() == ["line"]
+
+
+def test_commands_work_on_a_bucket_and_leave_it_out_of_backups(
+    run: Run, ministack: MiniStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, again, url = tmp_path / "home", tmp_path / "again", f"s3://{ministack.bucket()}/models"
+    assert run("keys", "create", "ann", "--scope", "admin", "--home", home).status == 0
+    Store.open(home / "store").models.publish("local", {"format": 1}, {})
+    assert run("backup", tmp_path / "local", "--home", home).status == 0
+    shutil.rmtree(home / "store")
+    for name, value in ministack.variables().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MODELWRIGHT_STORE_URL", url)
+    (tmp_path / "weights").write_bytes(b"weights")
+    Store.open(url).models.publish("line", {"format": 1}, {"weights": tmp_path / "weights"})
+    assert run("store", "verify", "--home", home).out == "No damage found.\n"
+    assert run("store", "upgrade", "--home", home).status == 0
+    made = run("backup", tmp_path / "backup", "--home", home)
+    assert made.status == 0 and "not in this backup" in made.out
+    assert not (tmp_path / "backup/store").exists()
+    assert run("restore", tmp_path / "backup", "--home", again).status == 0
+    assert "store" not in opening.check(Settings.read(home=again))
+    refused = run("restore", tmp_path / "local", "--home", tmp_path / "other")
+    assert refused.status == 1 and "names a bucket" in refused.err
+
+
+def test_a_service_does_not_start_with_a_bucket_that_is_not_there(
+    run: Run, ministack: MiniStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ministack.variables().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MODELWRIGHT_STORE_URL", "s3://not-there/models")
+    serve = ["serve", "--home", str(tmp_path / "home"), "--port", "0"]
+    refused = run(*serve)
+    assert (refused.status, refused.err) == (1, "Error: The bucket of the store does not exist.\n")
+    command = [sys.executable, "-m", "service", *serve, "--workers", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603 - our own
+    assert done.returncode == 1
+    assert "Error: The bucket of the store does not exist." in done.stderr
+    assert "Traceback" not in done.stderr and SECRET not in done.stderr
 
 
 def test_a_home_starts_with_a_moved_store_and_not_with_a_missing_one(tmp_path: Path) -> None:

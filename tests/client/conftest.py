@@ -24,7 +24,7 @@ class Request(BaseHTTPRequestHandler):
         self.server.requests.append(copy.copy(self))
         self.server.answers[min(len(self.server.requests), len(self.server.answers)) - 1](self)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any  # noqa: N815 - names that http.server calls
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_any  # noqa: N815 - names that http.server calls
 
     def answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
         self.send_response(status)

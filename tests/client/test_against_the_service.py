@@ -62,7 +62,10 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
     assert [each["version"] for each in call("versions", name)] == [1]
     digest = call("manifest", name, 1)["digest"]
     assert call("parameters", name, "latest")["total"] == 2
+    (weight, _) = call("parameters", name, 1, statistics=False)["parameters"]
+    assert weight == {"name": "weight", "shape": [1], "dtype": "float32", "requires_grad": True, "count": 1}
     state_dict = call("state_dict", name, 1)
+    assert call("state_dict", name, 1, tensor="bias", rows=(0, 1)) == {"bias": state_dict["bias"]}
     assert call("state_dict", name, 1, tensor="bias") == {"bias": state_dict["bias"]}
     assert call("state_dict_file", name, 1, tmp_path / "line.safetensors").stat().st_size > 8
 
@@ -78,6 +81,10 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
     with pytest.raises(ApiError):
         call("rollback_alias", name, "blue")
     call("delete_alias", name, "blue")
+
+    assert call("card", name, 1).startswith(f"# {name}, version 1\n")
+    assert call("lineage", name, 1)["job"] == {"id": job["id"], "state": "kept"}
+    assert call("compare", name, 1, "latest")["parameters"]["l2"] == 0
 
     bundle = call("download_bundle", name, 1, tmp_path / "line.zip")
     assert call("upload_bundle", f"{name}-2", bundle)["digest"] == digest

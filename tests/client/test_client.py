@@ -239,11 +239,42 @@ def test_a_data_set_is_changed(service: Service, run: Run) -> None:
     ]
 
 
+def test_a_card_is_markdown_or_a_page(service: Service, run: Run) -> None:
+    service.answers = [lambda request: request.answer(200, "# línea\n".encode(), "text/markdown; charset=utf-8")] * 2
+    assert run(service, lambda client: client.card("line", 1)) == "# línea\n"
+    assert run(service, lambda client: client.card("line", "latest", "html")) == "# línea\n"
+    asked = [(each.path, each.headers["Accept"]) for each in service.requests]
+    assert asked == [
+        ("/v1/models/line/versions/1/card", "text/markdown"),
+        ("/v1/models/line/versions/latest/card", "text/html"),
+    ]
+
+
 def test_a_bundle_is_saved_whole(service: Service, run: Run, tmp_path: Path) -> None:
     service.answers = [lambda request: request.answer(200, b"z" * 1_000_000, "application/zip")]
     path = run(service, lambda client: client.download_bundle("line", 1, tmp_path / "line.zip"))
     assert path.read_bytes() == b"z" * 1_000_000
     assert [file.name for file in tmp_path.iterdir()] == ["line.zip"]
+
+
+@pytest.mark.parametrize(
+    ("suggested", "saved"), [("line-1.onnx", "line-1.onnx"), ("../line-1.onnx", "onnx"), ("..", "onnx")]
+)
+def test_an_export_is_saved_under_the_suggested_name(
+    service: Service, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suggested: str, saved: str
+) -> None:
+    def answer(request: Request) -> None:
+        request.send_response(200)
+        request.send_header("Content-Disposition", f'attachment; filename="{suggested}"')
+        request.send_header("Content-Length", "1")
+        request.end_headers()
+        request.wfile.write(b"z")
+
+    service.answers = [answer]
+    monkeypatch.chdir(tmp_path)
+    assert run(service, lambda client: client.download_export("line", 1, "onnx")) == Path(saved)
+    assert [file.name for file in tmp_path.iterdir()] == [saved]
+    assert service.requests[0].path == "/v1/models/line/versions/1/exports/onnx"
 
 
 def test_an_aborted_download_leaves_no_file(service: Service, run: Run, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from service.jobs.journal import Journal
 from service.jobs.leases import LeaseTimes
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
-from service.jobs.store_requests import AttemptStore
+from service.jobs.store_requests import AttemptStore, Summaries
 from tests.harness.until import until
 
 FORKED_OR_SPAWNED = pytest.mark.parametrize(
@@ -33,7 +33,9 @@ class EmptyStore(AttemptStore):
     def fetch(self, job: Job, files: ExitStack) -> dict[str, Any]:
         return {}
 
-    def publish(self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
+    def publish(
+        self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path], summaries: Summaries
+    ) -> dict[str, Any]:
         return {}
 
 

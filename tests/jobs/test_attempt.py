@@ -43,8 +43,9 @@ def test_an_attempt_publishes_after_a_request_to_end_that_came_too_late(ends: tu
     runner, attempt = ends
     runner.send({"leave": True})
     runner.send({"answer": {"version": 1}})
-    assert attempt.publish({"format": 1}, ["weights"]) == {"version": 1}
-    assert runner.receive_one() == {"publish": {"manifest": {"format": 1}, "files": ["weights"]}}
+    assert attempt.publish({"format": 1}, ["weights"], {"tensors": {"count": 3}}) == {"version": 1}
+    published = {"manifest": {"format": 1}, "files": ["weights"], "summaries": {"tensors": {"count": 3}}}
+    assert runner.receive_one() == {"publish": published}
 
 
 def test_a_request_to_end_that_comes_while_data_are_fetched_is_kept(ends: tuple[JsonChannel, Attempt]) -> None:

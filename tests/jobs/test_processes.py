@@ -10,7 +10,7 @@ import pytest
 from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
-from service.settings import SECRETS
+from service.settings import OBJECT_STORES, SECRETS
 from tests.harness.until import until
 from tests.jobs.runners import FORKED_OR_SPAWNED, Start, alive, ended, messages, submit
 
@@ -133,8 +133,10 @@ def test_an_idle_trainer_server_is_not_replaced(
 def test_no_secret_of_the_service_is_in_the_environment_of_an_attempt(
     start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, forks: bool
 ) -> None:
-    for name in SECRETS:
+    for name in (*SECRETS, "signing_key_file"):
         monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}", f"hidden {name}")
+    for prefix in OBJECT_STORES:
+        monkeypatch.setenv(f"{prefix}SECRET", "hidden")
     job = ended(journal, submit(journal, start(forks=forks), "returns_its_environment"))
     assert job.result is not None
     assert "PATH" in job.result["environment"]

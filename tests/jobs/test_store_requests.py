@@ -13,7 +13,7 @@ import pytest
 from service.jobs.errors import AttemptFailed, AttemptPutOff
 from service.jobs.job import Job, Status
 from service.jobs.journal import Journal
-from service.jobs.store_requests import AttemptStore
+from service.jobs.store_requests import AttemptStore, Summaries
 from tests.harness.until import until
 from tests.jobs.runners import Start, ended, messages, submit
 
@@ -36,7 +36,9 @@ class HeldStore(AttemptStore):
         self._wait("fetch")
         return {"published": True} if job.id in self.published else {"dataset": "here"}
 
-    def publish(self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
+    def publish(
+        self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path], summaries: Summaries
+    ) -> dict[str, Any]:
         self._wait("publish")
         self.published[job.id] = files["weights"].read_text()
         return {"manifest": dict(manifest), "file": str(files["weights"])}

@@ -21,6 +21,10 @@ class InterleavingBackend(MemoryBackend):
         self._wait()
         return super().read(key)
 
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        self._wait()
+        return super().read_range(key, start, stop)
+
     def create(self, key: str, data: bytes) -> None:
         self._wait()
         super().create(key, data)

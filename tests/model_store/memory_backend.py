@@ -31,6 +31,11 @@ class MemoryBackend(Backend):
         with self._lock:
             return self._at(key)
 
+    def read_range(self, key: str, start: int, stop: int) -> bytes:
+        """Return the bytes of `key` from `start` up to `stop`, which is excluded. Raises ObjectNotFound."""
+        with self._lock:
+            return self._at(key)[start:stop]
+
     def create(self, key: str, data: bytes) -> None:
         """Write `data` at `key`. Raises ObjectExists."""
         with self._lock:

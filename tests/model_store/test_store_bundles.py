@@ -1,14 +1,18 @@
+import hashlib
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model_store import Collection, Version, read_bundle, write_bundle
+from model_store import Collection, Version, member_digests, read_bundle, write_bundle
 from model_store.backends.local import LocalBackend
-from model_store.errors import VersionCorrupt
+from model_store.bundle import MAX_SIGNATURE_BYTES
+from model_store.errors import InvalidBundle, VersionCorrupt
 from tests.examples import examples
 from tests.model_store.content import content
 from tests.model_store.memory_backend import MemoryBackend
@@ -55,6 +59,61 @@ def test_a_bundle_round_trip_keeps_the_digest(
     assert second.digest == first.digest
     assert {file: content(models, second, file) for file in files} == files
     assert bundle_of(models, second) == bundle.read_bytes()
+
+
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(signature=st.binary(max_size=300))
+def test_a_signature_is_kept_beside_the_version(tmp_path: Path, signature: bytes) -> None:
+    models = Collection(MemoryBackend(), "models")
+    unsigned = models.publish("unsigned", {}, source_files(tmp_path, {"a": b"1"}))
+    signed = models.publish("signed", {}, source_files(tmp_path, {"a": b"1"}), sign=lambda *_: signature)
+    assert (models.signature(unsigned), models.signature(signed), unsigned.digest) == (None, signature, signed.digest)
+    (tmp_path / "bundle").write_bytes(bundle_of(models, signed))
+    draft = read_bundle(tmp_path / "bundle", tmp_path, 1_000_000)
+    assert draft.signature == signature
+    for name, number, new in (("taken", 1, True), ("unsigned", 1, False)):  # one that was there gets it, too
+        taken = models.take(name, draft.manifest, dict(draft.files), signature=draft.signature)
+        assert (taken[0].number, taken[1], models.signature(taken[0])) == (number, new, signature)
+        assert bundle_of(models, taken[0]) == (tmp_path / "bundle").read_bytes()
+
+
+def test_what_is_signed_are_the_digest_and_the_files(tmp_path: Path) -> None:
+    models, asked = Collection(MemoryBackend(), "models"), list[tuple[str, dict[str, str]]]()
+
+    def sign(digest: str, manifest: Mapping[str, Any]) -> bytes:
+        asked.append((digest, member_digests(digest, manifest)))
+        assert models.names() == []  # the version does not exist before it is signed
+        return b"signed"
+
+    version = models.publish("a", {"x": 1}, source_files(tmp_path, {"y/z": b"1"}), key="once", sign=sign)
+    digests = {"manifest.json": version.digest, "files/y/z": hashlib.sha256(b"1").hexdigest()}
+    assert asked == [(version.digest, digests)]
+    again = models.publish("a", {"x": 2}, source_files(tmp_path, {"y/z": b"2"}), key="once", sign=sign)
+    assert again == version and len(asked) == 1
+
+
+def test_a_version_that_cannot_be_signed_is_not_published(tmp_path: Path) -> None:
+    models, files = Collection(MemoryBackend(), "models"), source_files(tmp_path, {"a": b"1"})
+
+    def sign(*_: object) -> bytes:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        models.publish("a", {}, files, sign=sign)
+    assert models.names() == [] and models.contents("a").ids() == []
+    assert files["a"].read_bytes() == b"1"
+
+
+def test_a_signature_is_bounded(tmp_path: Path) -> None:
+    models = Collection(MemoryBackend(), "models")
+    for name, size in (("fits", MAX_SIGNATURE_BYTES), ("large", MAX_SIGNATURE_BYTES + 1)):
+        version = models.publish(name, {}, {}, sign=lambda *_, size=size: bytes(size))
+        (tmp_path / "bundle").write_bytes(bundle_of(models, version))
+        if name == "fits":
+            assert read_bundle(tmp_path / "bundle", tmp_path, 10**6).signature == bytes(size)
+        else:
+            with pytest.raises(InvalidBundle, match=r"'signature.json': it may have at most"):
+                read_bundle(tmp_path / "bundle", tmp_path, 10**6)
 
 
 def test_a_large_file_round_trip(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
 from model_store.errors import NoSpace, StoreError, Unavailable
-from tests.model_store.backend_contract import BackendContract
+from model_store.testing import BackendContract
 
 
 class TestLocalBackend(BackendContract):

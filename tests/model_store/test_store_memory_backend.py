@@ -5,7 +5,7 @@ import pytest
 
 from model_store import Store
 from model_store.backends.backend import Backend
-from tests.model_store.backend_contract import BackendContract
+from model_store.testing import BackendContract
 from tests.model_store.content import content
 from tests.model_store.memory_backend import MemoryBackend
 

@@ -19,7 +19,14 @@ def test_a_path_and_a_url_open_the_same_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("s3://bucket/models", "not one of file"),
+        ("ftp://bucket/models", "not one of file, s3, gs, az"),
+        ("s3://", "s3://BUCKET"),
+        ("s3://bucket:80/models", "s3://BUCKET"),
+        ("s3://user:secret@bucket/models", "variables of the environment"),
+        ("gs://bucket/models?secret", "gs://BUCKET"),
+        ("az://bucket/a//b", "az://BUCKET"),
+        ("az://bucket/../b", "az://BUCKET"),
+        ("az://bucket/a%2Fb", "az://BUCKET"),
         ("https://user:secret@host/models", "not one of file"),
         ("file:relative", "absolute path"),
         ("file://elsewhere/folder", "absolute path"),

@@ -128,7 +128,8 @@ def test_an_accepted_loss_starts_all_workers_and_does_not_disable_authentication
     opening.remember(settings)
     for lost in ("access/keys.json", "journal.sqlite"):
         (home / lost).unlink()
-    with Server(home, options=("--accept-loss",), workers=2, webhook_secret=secret) as server:
+    others = {"AWS_SECRET_ACCESS_KEY": secret, "AZURE_STORAGE_ACCOUNT_KEY": secret, "GOOGLE_BEARER_TOKEN": secret}
+    with Server(home, options=("--accept-loss",), workers=2, webhook_secret=secret, environment=others) as server:
         assert server.log().count("mw_") == 1  # a first key: authentication is enabled
         with pytest.raises(ApiError) as caught:
             list(server.client.jobs())

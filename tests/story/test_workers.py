@@ -164,6 +164,17 @@ def test_an_alias_is_followed_by_all_workers(pair: Service) -> None:
             until(lambda: second.predict("aliased", inputs={"x": [1.0]})["model_version"] == version)  # noqa: B023
 
 
+def test_an_upload_continues_at_any_worker(pair: Service, tmp_path: Path) -> None:
+    pair.client.wait(pair.client.train(line(1, name="carried"))["id"])
+    bundle, beginning = pair.client.download_bundle("carried", 1, tmp_path / "carried.zip"), tmp_path / "beginning"
+    beginning.write_bytes(bundle.read_bytes()[:1000])
+    first, second = pair.each().values()
+    upload, size = first.create_upload(bundle.stat().st_size)["id"], bundle.stat().st_size
+    assert second.continue_upload(upload, beginning, 0) == first.upload(upload)["offset"] == 1000
+    assert first.continue_upload(upload, bundle, 1000) == size
+    assert second.import_upload("received", upload)["version"] == 1
+
+
 def test_metrics_cover_all_workers_and_survive_killed_ones(killable: Service) -> None:
     predicted = 0
 

@@ -1,12 +1,15 @@
 """Reading and publishing for an attempt, on a store with remote files."""
 
+import hashlib
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from model_store import Store
-from service.jobs.errors import AttemptFailed
+from service.jobs.errors import AttemptFailed, AttemptPutOff
+from service.signatures.keys import create_key, read_public_key
+from service.signatures.signatures import Signatures
 from service.use_cases.attempt_store import DATA, STATE_DICT, AttemptStore
 from tests.jobs.jobs import running_job
 from tests.model_store.memory_backend import MemoryBackend
@@ -56,6 +59,27 @@ def test_a_job_is_published_once(store: Store, tmp_path: Path) -> None:
     assert store.models.numbers("line") == [1]
 
 
+def test_a_version_that_cannot_be_signed_is_put_off(tmp_path: Path) -> None:
+    key, store, files = tmp_path / "key.pem", Store(MemoryBackend()), {STATE_DICT: tmp_path / "weights"}
+    files[STATE_DICT].write_text("weights")
+    public = read_public_key(create_key(key))
+    attempts = AttemptStore(store, Signatures(tmp_path / "tmp", key, [public]))
+    key.rename(tmp_path / "away.pem")
+    with pytest.raises(AttemptPutOff, match="the signing key cannot be used: no such file") as put_off:
+        attempts.publish(JOB, {"format": 1}, files)
+    assert (put_off.value.code, put_off.value.unpublished, store.models.names()) == ("unavailable", True, [])
+    (tmp_path / "away.pem").rename(key)
+    attempts.publish(JOB, {"format": 1}, files)  # with the files that were left where they are
+    assert store.models.signature(store.models.get("line", 1)) is not None
+
+
+def test_no_training_starts_from_a_model_without_the_required_signature(store: Store, tmp_path: Path) -> None:
+    public = read_public_key(create_key(tmp_path / "key.pem"))
+    with pytest.raises(AttemptFailed, match="it has no signature") as failed, ExitStack() as files:
+        AttemptStore(store, Signatures(tmp_path / "tmp", None, [public])).fetch(READS, files)
+    assert failed.value.code == "invalid_data"
+
+
 @pytest.mark.parametrize(("lost", "code"), [("datasets", "dataset_deleted"), ("models", "invalid_data")])
 def test_a_version_that_was_deleted_fails_the_attempt(store: Store, lost: str, code: str) -> None:
     store.datasets.delete_all("table") if lost == "datasets" else store.delete_model("line")
@@ -65,7 +89,7 @@ def test_a_version_that_was_deleted_fails_the_attempt(store: Store, lost: str, c
 
 
 def test_a_damaged_version_fails_the_attempt(store: Store, backend: MemoryBackend) -> None:
-    (key,) = backend.keys(f"/{DATA}")
+    (key,) = backend.keys(hashlib.sha256(DATA.encode()).hexdigest())
     backend.replace(key, b"dAta")
     with pytest.raises(AttemptFailed, match="Upload the data set again") as failed, ExitStack() as files:
         AttemptStore(store).fetch(READS, files)

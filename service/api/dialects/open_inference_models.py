@@ -228,7 +228,7 @@ async def load(service: Service, request: Request, name: str) -> Response:
         raise InvalidRequest("/parameters: a model is loaded as it was published; parameters are not supported")
 
     def loaded() -> None:
-        predict.load(service.store, service.warm, served(choose(service.store, name, None)))
+        predict.load(service.store, service.warm, service.signatures, served(choose(service.store, name, None)))
 
     await service.pools.files.run(loaded)
     return Response()

@@ -16,7 +16,7 @@ from service.api.dialects.registry import dialect_of
 from service.api.middleware.audit import AuditedRequest
 from service.api.middleware.browser_guard import check_browser
 from service.api.problems import answer_for, answer_to
-from service.api.security_headers import PAGES, POLICY
+from service.api.security_headers import policy_of
 from service.http_server.errors import CutOff
 from service.telemetry.request import REQUEST_ID, request_id
 
@@ -65,7 +65,7 @@ class Authorize:
         began, headers = time.perf_counter(), dict(scope["headers"])
         name = request_id(headers)
         REQUEST_ID.set(name)
-        lines = ((b"request-id", name.encode()), PAGES.get(scope["path"], POLICY))
+        lines = ((b"request-id", name.encode()), policy_of(scope["path"]))
         started = False
 
         def reply(message: Message) -> Awaitable[None]:

@@ -2,6 +2,10 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.api.dependencies import IS_HEAD
+
+OF_GET_ALONE = (b"range", b"if-range")  # RFC 9110, section 14.2
+
 
 class AnswerHead:
     """Middleware by which routes need to handle GET only."""
@@ -14,7 +18,8 @@ class AnswerHead:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
-        get = {**scope, "method": "GET"}
+        headers = [line for line in scope["headers"] if line[0] not in OF_GET_ALONE]
+        get = {**scope, "method": "GET", "headers": headers, IS_HEAD: True}
         await self._app(get, receive, send)
         # Middleware around this one uses the matched route.
         scope.update({name: get[name] for name in ("route", "path_params") if name in get})

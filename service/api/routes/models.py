@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Response
+from safetensors.torch import save
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
@@ -20,10 +21,13 @@ from service.api.pagination import After, Limit, cut
 from service.api.path_converters import noun
 from service.api.problems import PROBLEMS, damaged, error_document
 from service.api.routing import PooledRoute, needs, pool
+from service.api.row_range import row_range
 from service.api.schemas.answer import Page, page
 from service.api.schemas.bodies import file_answer
 from service.api.schemas.model import Manifest, Model, ModelPage, Parameters, ShownModel
 from service.api.schemas.model import Version as ShownVersion
+from service.use_cases import inspect_tensors
+from service.use_cases.artifacts import artifact_digest
 from service.use_cases.attempt_store import STATE_DICT
 from service.use_cases.draw_plot import draw
 from service.use_cases.export_model import export as export_model
@@ -118,11 +122,20 @@ def remove_version(service: Service, name: str, version: str) -> None:
 
 @router.get("/{name}/versions/{version}/parameters", summary="Show the parameters")
 @needs(Scope.TRAIN)
-@pool("files")
-def parameters(service: Service, name: str, version: str) -> Parameters:
-    """All parameters, each with its shape and statistics of its values."""
-    model = load(service.store, service.warm, served(service.store.resolve(name, version))).model
-    return cast(Parameters, inspection.parameters(model, model.tensors()))
+async def parameters(
+    service: Service,
+    name: str,
+    version: str,
+    statistics: Annotated[bool, Query(description="false leaves out mean, std, min and max")] = True,
+) -> Parameters:
+    """All parameters, each with its shape and statistics of its values. The model is not loaded."""
+    run, store = service.pools.reading.run, service.store
+    found = await run(store.resolve, name, version)
+    listed = await run(inspect_tensors.parameters, store, found, statistics=statistics)
+    if listed is None:
+        summary = await inspect_tensors.summarize(service.exports, store, found)
+        listed = await run(inspect_tensors.parameters, store, found, statistics=statistics, summary=summary)
+    return cast(Parameters, listed)
 
 
 @router.get(
@@ -138,17 +151,26 @@ def state_dict(
     name: str,
     version: str,
     tensor: Annotated[list[str] | None, Query(alias="name", description="only these tensors")] = None,
+    rows: Annotated[str | None, Query(description="rows of the one tensor: `0:10` are the first ten")] = None,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
-    """The tensors as JSON, in the state_dict's order; with `Accept: application/x-safetensors` the file."""
+    """The tensors as JSON, in the state_dict's order; with `Accept: application/x-safetensors` the file. With `rows` some rows of
+    a tensor, for which neither the model is loaded nor the file read."""
+    as_file = choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS
+    wanted = None if rows is None else row_range(tensor or [], rows)
     found = service.store.resolve(name, version)
-    if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
+    if wanted is not None:
+        sliced = {wanted.tensor: inspect_tensors.rows(service.store, found, *wanted)}
+        if as_file:
+            return Response(save(sliced), media_type=SAFETENSORS)
+        return json_response({each: inspection.values(value) for each, value in sliced.items()})
+    if as_file:
         return _stored(service, found, "safetensors")
-    tensors = load(service.store, service.warm, served(found)).model.tensors()
+    tensors = load(service.store, service.warm, service.signatures, served(found)).model.tensors()
     for each in tensor or ():
         if each not in tensors:
             raise NotAvailable(f"there is no such tensor; {nearest(each, tensors)}")
-    return json_response({each: tensors[each].numpy() for each in tensor or tensors})
+    return json_response({each: inspection.values(tensors[each]) for each in tensor or tensors})
 
 
 @router.get(
@@ -176,12 +198,13 @@ async def plots(
 )
 @needs(Scope.TRAIN)
 async def exports(service: Service, name: str, version: str, export: str) -> Response:
-    """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
+    """A file that loads without this software: `safetensors`; or `state_dict` for `torch.load(path, weights_only=True)`. Its
+    predictions were compared with the model's: 409 `export_failed` if they differ, or if the model cannot be exported."""
     found = await service.pools.reading.run(service.store.resolve, name, version)
-    if export in EXPORTS and EXPORTS[export].write is None:
-        return await service.pools.files.run(_stored, service, found, export)
     path = await export_model(service.exports, service.store, found, export)
-    return _file(path, found, export, ExitStack())
+    if EXPORTS[export].write is None:
+        return await service.pools.files.run(_stored, service, found, export)
+    return _file(path, found, export, artifact_digest(path), ExitStack())
 
 
 def _drop_deleted(service: Services, name: str) -> None:
@@ -197,10 +220,11 @@ def _drop_deleted(service: Services, name: str) -> None:
 
 def _stored(service: Services, version: Version, export: str) -> Response:
     held = ExitStack()
-    return _file(held.enter_context(service.store.models.local_file(version, STATE_DICT)), version, export, held)
+    path = held.enter_context(service.store.models.local_file(version, STATE_DICT))
+    return _file(path, version, export, version.manifest["files"][STATE_DICT]["sha256"], held)
 
 
-def _file(path: Path, version: Version, export: str, held: ExitStack) -> Response:
+def _file(path: Path, version: Version, export: str, digest: str, held: ExitStack) -> Response:
     about = EXPORTS[export]
     name = f"{version.name}-{version.number}{about.suffix}"
     try:
@@ -208,7 +232,10 @@ def _file(path: Path, version: Version, export: str, held: ExitStack) -> Respons
     except OSError:  # removed meanwhile, with its version or to make room in the cache
         held.close()
         raise
-    return HeldFileResponse(path, media_type=about.media_type, filename=name, stat_result=status, held=held)
+    headers = {"ETag": f'"{digest}"'}
+    return HeldFileResponse(
+        path, media_type=about.media_type, filename=name, stat_result=status, headers=headers, held=held
+    )
 
 
 def _forget_artifacts(service: Services, records: Iterable[Record | None]) -> None:

@@ -84,7 +84,8 @@ class Published(TypedDict):
 
 @closed
 class Parameters(TypedDict):
-    """All parameters, each with statistics of its values; `std` is the population standard deviation."""
+    """All parameters, each with statistics of its values unless `statistics=false`; `std` is the population standard
+    deviation."""
 
     total: int
     trainable: int

@@ -17,12 +17,11 @@ from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets, decode_body
 from service.workflow.data.types.category import as_text
-from service.workflow.tasks import Task
+from service.workflow.tasks import LABEL_THRESHOLD, Task
 
 MEDIA_TYPE = "application/json"
 MOST_BYTES = 16 * 2**20
 FEW = 16_384  # the most lists and objects of a body that the event loop decodes
-THRESHOLD = 0.5  # the probability above which a label of a multilabel model is predicted
 NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
@@ -132,7 +131,7 @@ def _labels(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     names = [each.name for each in warm.signature.outputs]
     return [
         {
-            "labels": [name for name, probability in zip(names, row, strict=True) if probability > THRESHOLD],
+            "labels": [name for name, probability in zip(names, row, strict=True) if probability > LABEL_THRESHOLD],
             "probabilities": {
                 name: probability if np.isfinite(probability) else None
                 for name, probability in zip(names, row, strict=True)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from service.serving.codecs.input_values import are_numeric
-from service.serving.codecs.json import THRESHOLD
 from service.serving.codecs.tensors import BOOL, BYTES, Values
 from service.serving.forward import Array
 from service.workflow.data.types.category import as_text
@@ -15,7 +14,7 @@ from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input, Signature
-from service.workflow.tasks import Task
+from service.workflow.tasks import LABEL_THRESHOLD, Task
 
 MATRIX = "input-0"  # the name of the tensor of a model whose inputs are all numbers or booleans
 FLOATS = {"float32": "FP32", "float64": "FP64"}
@@ -88,7 +87,7 @@ def values(signature: Signature, answers: Array) -> list[Values]:
         labels = [classes[at] if sure else None for at, sure in zip(best.tolist(), known.tolist(), strict=True)]
         return [labels, answers.reshape(-1)]
     if signature.task is Task.MULTILABEL:
-        return [(answers > THRESHOLD).reshape(-1), answers.reshape(-1)]
+        return [(answers > LABEL_THRESHOLD).reshape(-1), answers.reshape(-1)]
     # In the dtype of each: the answers are all float64 if one of them is.
     return [np.ascontiguousarray(answers[:, at], of.dtype or "float32") for at, of in enumerate(signature.outputs)]
 

@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from service.serving.codecs.json import THRESHOLD
 from service.serving.forward import Array
 from service.workflow.data.types.category import as_text
 from service.workflow.signature import Signature
-from service.workflow.tasks import Task
+from service.workflow.tasks import LABEL_THRESHOLD, Task
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,6 +36,6 @@ def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":
         for at, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
     ]
     if signature.task is Task.MULTILABEL:
-        columns = [(each > THRESHOLD).alias(f"label_{each.name}") for each in series]
+        columns = [(each > LABEL_THRESHOLD).alias(f"label_{each.name}") for each in series]
         series = [each.alias(f"probability_{each.name}") for each in series]
     return pl.DataFrame([*columns, *series])

@@ -1,5 +1,6 @@
-"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: renders one chart, described by JSON on stdin, to `artifact.json`,
-`artifact.svg` and `artifact.png` in the folder.
+"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: renders charts, described by JSON on stdin, into the folder: the
+chart `plot` as `artifact.json`, `artifact.svg` and `artifact.png`; without `plot` every chart as `artifact.<name>.png`, an empty
+file for one that the model does not have.
 
 It is a process of its own because Altair and vl-convert are large and start threads.
 """
@@ -20,19 +21,33 @@ NOT_AVAILABLE = 3
 
 
 def main(heartbeats: int, folder: Path) -> int:
-    """Renders the chart. Returns the exit status, `NOT_AVAILABLE` if the model has no such chart."""
+    """Renders the charts. Returns the exit status, `NOT_AVAILABLE` if the model has no such chart."""
     die_with(os.getppid())
     beat(heartbeats)
     request = orjson.loads(sys.stdin.buffer.read())
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
+    subject = ChartData(signature, points, request["history"], request["confusion"])
+    if "plot" not in request:
+        _render_all(subject, folder)
+        return 0
     try:
-        subject = ChartData(signature, points, request["history"], request["confusion"])
         description = CHARTS[request["plot"]](subject).to_dict()
     except NotAvailable as error:
         sys.stderr.write(str(error))
         return NOT_AVAILABLE
     _render(description, folder)
     return 0
+
+
+def _render_all(subject: ChartData, folder: Path) -> None:
+    import vl_convert
+
+    for name, chart in CHARTS.items():
+        try:
+            image = vl_convert.vegalite_to_png(chart(subject).to_dict(), scale=2)
+        except NotAvailable:
+            image = b""
+        (folder / f"artifact.{name}.png").write_bytes(image)
 
 
 def _render(description: dict[str, object], folder: Path) -> None:

@@ -95,8 +95,19 @@ class LayersSpec(ModelKind):
         Raises:
             InvalidSpec: a layer does not take the output of the one before; the layer and the shapes are named.
         """
+        made = [module for _, _, module in self._stack(inputs, outputs)]
+        if head is not None and not isinstance(made[-1], type(head)):
+            made.append(head)
+        return nn.Sequential(*made)
+
+    def resolved(self, inputs: InputShapes, outputs: int) -> list[tuple[str, dict[str, Any]]]:
+        """The name of each layer's class and all arguments of its constructor, also those that follow from shapes."""
+        with torch.device("meta"):
+            return [(name, arguments) for name, arguments, _ in self._stack(inputs, outputs)]
+
+    def _stack(self, inputs: InputShapes, outputs: int) -> list[tuple[str, dict[str, Any], nn.Module]]:
         last = max((i for i, layer in enumerate(self.layers) if name_of(layer) == "Linear"), default=None)
-        x, made = torch.zeros(ROWS_TRIED, *inputs.shape), []
+        x, made = torch.zeros(ROWS_TRIED, *inputs.shape), list[tuple[str, dict[str, Any], nn.Module]]()
         for position, layer in enumerate(self.layers):
             arguments = self._arguments(layer, position, x, outputs if position == last else None)
             try:
@@ -106,14 +117,12 @@ class LayersSpec(ModelKind):
             except Exception as error:  # torch raises errors of any type
                 message = f"layer {position + 1}, {name_of(layer)}, cannot take {_shape(x)}: {torch_message(error)}"
                 raise invalid(f"/model/layers/{position}", message) from None
-            made.append(module.train())
+            made.append((name_of(layer), arguments, module.train()))
             x = after
-        if head is not None and not isinstance(made[-1], type(head)):
-            made.append(head)
         if x.shape != (ROWS_TRIED, outputs):
             message = f"the stack ends in {_shape(x)}, and the targets and the loss need [n, {outputs}]"
             raise invalid(f"/model/layers/{len(self.layers) - 1}", message)
-        return nn.Sequential(*made)
+        return made
 
     def _arguments(self, layer: BaseModel, position: int, x: torch.Tensor, outputs: int | None) -> dict[str, Any]:
         arguments = arguments_of(layer)

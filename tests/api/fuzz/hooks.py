@@ -7,6 +7,7 @@ import schemathesis
 BYTES = (
     "application/zip",
     "application/octet-stream",
+    "application/offset+octet-stream",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/x-ndjson",
     "application/vnd.apache.parquet",

@@ -13,6 +13,7 @@ from tests.model_store.content import content
 from tests.model_store.source_files import source_files
 
 MANIFEST = {"format": 1, "spec": "s"}
+SUMMARIES = {"tensors": {"count": 1}}
 WHOLE = 2**30
 
 
@@ -27,7 +28,7 @@ def state(home: Path) -> Any:
                 files = {
                     file: content(collection, version, file).decode() for file in sorted(version.manifest["files"])
                 }
-                versions[str(number)] = [version.digest, files]
+                versions[str(number)] = [version.digest, files, collection.summaries.find(version, "tensors")]
             found[f"{collection.prefix}/{name}"] = versions
     aliases = {
         f"{name}@{alias}": [[each.version, each.damaged] for each in store.aliases.history(name, alias)]
@@ -108,7 +109,7 @@ def publish_keyed(home: Path) -> Iterator[None]:
     """Publishes as a training does."""
     store, files = Store.open(home / "store"), source_files(home, {"weights": b"w4", "plots/points": b"[4]"})
     yield
-    store.models.publish("line", MANIFEST, files, key="job4")
+    store.models.publish_once("line", MANIFEST, files, key="job4", summaries=SUMMARIES)
 
 
 def publish_first(home: Path) -> Iterator[None]:
@@ -137,6 +138,13 @@ def publish_shared(home: Path) -> Iterator[None]:
     store, files = Store.open(home / "store"), source_files(home, {"weights": b"w1", "plots/points": b"[4]"})
     yield
     store.models.publish("line", MANIFEST, files, key="job4")
+
+
+def keep_summary(home: Path) -> Iterator[None]:
+    """Keeps the summary of a version that was published without one."""
+    store = Store.open(home / "store")
+    yield
+    store.models.summaries.keep(store.models.get("line", 2), "tensors", {"count": 1})
 
 
 def delete(home: Path) -> Iterator[None]:
@@ -203,7 +211,7 @@ def take_bundle(home: Path) -> Iterator[None]:
     work.mkdir()
     yield
     draft = read_bundle(home / "bundle.zip", work, WHOLE)
-    store.models.take("copy", draft.manifest, draft.files)
+    store.models.take("copy", draft.manifest, draft.files, summaries=SUMMARIES)
 
 
 def prepare_leftovers(home: Path) -> None:
@@ -325,6 +333,7 @@ ALL = [
     Operation("publish a model's first version", STORE, publish_first, prepare),
     Operation("publish again under a key", STORE, publish_again, prepare),
     Operation("publish a data set", STORE, publish_dataset, prepare),
+    Operation("keep a summary", STORE, keep_summary, prepare),
     Operation("delete the newest version", STORE, delete, prepare, ended=(NotFound,)),
     Operation("delete an older version", STORE, delete_older, prepare, ended=(NotFound,)),
     Operation("delete a model", STORE, delete_model, prepare, steps=True, ended=(NotFound,)),

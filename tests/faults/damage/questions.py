@@ -40,6 +40,7 @@ def addresses(jobs: list[str]) -> list[str]:
         found += [
             own,
             f"{own}/versions",
+            f"{own}/compare?a=1&b=2",
             f"{own}/aliases",
             f"{own}/aliases/production",
             f"{own}/aliases/production/history",

@@ -223,9 +223,11 @@ def main(arguments: list[str]) -> int:
         return run(load(entry), stream)
     reap_for_all()
     entry, *preload = others
-    for name in preload:
-        importlib.import_module(name)
-    TrainerServer(stream, entry, forks=command == "fork").serve()
+    with interpreter.quick_imports():
+        for name in preload:
+            importlib.import_module(name)
+        server = TrainerServer(stream, entry, forks=command == "fork")
+    server.serve()
     return 0
 
 

@@ -55,6 +55,7 @@ class Boolean(ColumnType):
     survey: ClassVar[type[TypeSurvey]] = BooleanSurvey
     label: ClassVar[bool] = True
     expects: ClassVar[str] = "true or false"
+    example: ClassVar[Scalar | None] = True
     datatype: ClassVar[str | None] = "BOOL"
 
     def fits(self, evidence: "Evidence") -> str | None:

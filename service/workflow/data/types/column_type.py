@@ -11,10 +11,12 @@ from service.workflow.data.schema import Column, Misfit
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import Scalar
+from service.workflow.errors import ExportFailed
 from service.workflow.spec_base import shown
 
 if TYPE_CHECKING:
     import polars as pl
+    from torch import Tensor
 
     from service.workflow.data.types.evidence import Evidence
 
@@ -75,6 +77,7 @@ class ColumnType(ABC):
     datatype: ClassVar[str | None] = "BYTES"  # of the Open Inference Protocol; None for FP32 or FP64
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "N"  # quantitative, temporal or nominal, in Vega-Lite
     expects: ClassVar[str]  # a value, in messages
+    example: ClassVar[Scalar | None] = None  # a value as JSON, in model cards
     hint: ClassVar[str] = ""  # what to do if a column cannot be of this type
 
     # Inference
@@ -166,6 +169,17 @@ class ColumnType(ABC):
         """The columns of the raw features, each [n], NaN for a missing value."""
         assert not isinstance(column, Texts)  # noqa: S101 - it was read as numbers
         return [column]
+
+    def encode_tensors(self, columns: "Tensor") -> "list[Tensor]":
+        """`encode` in torch's operations, for exports: from columns float64 [n, k] of numbers, or of positions among the
+        categories, to as many columns of the raw features for each, [n, k].
+
+        Raises:
+            ExportFailed: there is no such encoding.
+        """
+        if self.raw_columns == 1:
+            return [columns]
+        raise ExportFailed(f"a column of type {self.name} cannot be encoded outside of Modelwright")
 
     def plotted(self, value: float | str) -> Scalar:
         """A value of a table as charts show it."""

@@ -15,6 +15,7 @@ from service.workflow.data.types.names import Scalar
 
 if TYPE_CHECKING:
     import polars as pl
+    from torch import Tensor
 
     from service.workflow.data.types.evidence import Evidence
 
@@ -22,6 +23,7 @@ DAY = 86_400.0
 YEAR = 365.2425 * DAY
 WEEK = 7 * DAY
 MONDAY = 4 * DAY  # 1970-01-05, the first Monday after the epoch
+PERIODS = ((YEAR, 0.0), (WEEK, MONDAY), (DAY, 0.0))  # with their first seconds
 FIRST, LAST = -62_135_596_800, 253_402_300_800  # seconds of the years 1 to 9999
 SENTINELS = (-2208988800.0, 253402214400.0, 253402300799.0, -62135596800.0)  # 1900-01-01, 9999-12-31, 0001-01-01
 
@@ -60,6 +62,7 @@ class Datetime(ColumnType):
     raw_columns: ClassVar[int] = 7
     no_target: ClassVar[str | None] = "is a date or a time"
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "T"
+    example: ClassVar[Scalar | None] = "2026-01-31"
     hint: ClassVar[str] = f"numbers count as dates with `date_formats`: {' or '.join(COUNTED)}"
 
     def fits(self, evidence: "Evidence") -> str | None:
@@ -150,9 +153,19 @@ class Datetime(ColumnType):
         assert not isinstance(column, Texts)  # noqa: S101 - it was read as seconds
         days = (column - 30 * YEAR) / DAY
         made = [days]
-        for period, start in ((YEAR, 0.0), (WEEK, MONDAY), (DAY, 0.0)):
+        for period, start in PERIODS:
             angle = 2 * np.pi * (((column - start) % period) / period)
             made += [np.sin(angle), np.cos(angle)]
+        return made
+
+    def encode_tensors(self, columns: "Tensor") -> "list[Tensor]":
+        """The same as `encode`."""
+        import torch
+
+        made = [(columns - 30 * YEAR) / DAY]
+        for period, start in PERIODS:
+            angle = 2 * torch.pi * (torch.remainder(columns - start, period) / period)
+            made += [torch.sin(angle), torch.cos(angle)]
         return made
 
     def plotted(self, value: float | str) -> Scalar:

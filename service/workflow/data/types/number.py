@@ -120,6 +120,7 @@ class Number(ColumnType):
     survey: ClassVar[type[TypeSurvey]] = NumberSurvey
     numeric: ClassVar[bool] = True
     expects: ClassVar[str] = "a finite number, or nothing for a missing value"
+    example: ClassVar[Scalar | None] = 0.5
     datatype: ClassVar[str | None] = None
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "Q"
 

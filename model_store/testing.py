@@ -1,13 +1,24 @@
-"""What every backend must do. The test of a backend is a subclass with the fixture `backend`."""
+"""What every backend must do, as tests for pytest. The test of a backend is a subclass with the fixture `backend`:
 
+class TestMine(BackendContract):
+    @pytest.fixture
+    def backend(self, tmp_path):
+        return MyBackend(tmp_path)
+"""
+
+import os
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
+from model_store import Store
 from model_store.backends.backend import Backend
 from model_store.errors import ObjectExists, ObjectNotFound
+
+PUBLISHERS = int(os.environ.get("PUBLISHERS", "8"))
 
 
 class BackendContract(ABC):
@@ -47,7 +58,15 @@ class BackendContract(ABC):
         with pytest.raises(ObjectNotFound):
             backend.read(key)
         with pytest.raises(ObjectNotFound):
+            backend.read_range(key, 0, 1)
+        with pytest.raises(ObjectNotFound):
             backend.local_file(key).__enter__()
+
+    @pytest.mark.parametrize("content", [b"", b"0", b"0123456789"])
+    def test_reads_a_range_and_less_at_the_end(self, backend: Backend, content: bytes) -> None:
+        backend.create("a/b", content)
+        for start, stop in [*combinations(range(12), 2), (0, 2**50), (9, 2**50), (2**50, 2**50 + 1)]:
+            assert backend.read_range("a/b", start, stop) == content[start:stop], (start, stop)
 
     def test_moves_a_file_in(self, backend: Backend, tmp_path: Path) -> None:
         source = tmp_path / "source"
@@ -120,3 +139,19 @@ class BackendContract(ABC):
         backend.create("a/b", b"content")
         backend.clear_temporary(0)
         assert backend.read("a/b") == b"content"
+
+    def test_parallel_publishers_get_all_numbers_once(self, backend: Backend, tmp_path: Path) -> None:
+        store = Store(backend)
+
+        def publish(number: int) -> int:
+            weights = tmp_path / f"weights-{number}"
+            weights.write_bytes(bytes([number]))
+            return store.models.publish("line", {"by": number}, {"weights": weights}).number
+
+        with ThreadPoolExecutor(PUBLISHERS) as threads:
+            assert sorted(threads.map(publish, range(PUBLISHERS))) == [*range(1, PUBLISHERS + 1)]
+        assert store.models.numbers("line") == [*range(1, PUBLISHERS + 1)]
+        for number in range(1, PUBLISHERS + 1):
+            version = store.models.get("line", number)
+            with store.models.local_file(version, "weights") as path:
+                assert path.read_bytes() == bytes([version.manifest["by"]])

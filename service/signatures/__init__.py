@@ -1,0 +1,1 @@
+"""Signatures of versions in the format of OpenSSF model-signing, by elliptic keys."""

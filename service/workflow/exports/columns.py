@@ -1,0 +1,113 @@
+"""A model that takes one column for each input, which other software can compute, instead of raw features."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.types.column_type import ColumnType
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.encode import raw_dtype
+from service.workflow.exports.export import Source
+from service.workflow.model import Model, restore
+from service.workflow.signature import Input, Signature
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+ROWS_TRACED = 5  # torch.export takes a size of 0 or 1 for a constant
+
+
+class OfColumns(nn.Module):
+    """From columns float64 [n, inputs], in the order of the signature, to the model's answers [n, outputs].
+
+    A column has numbers; 1 and 0 for a boolean; seconds since 1970 for a date or time; for a category its position in the
+    vocabulary, counted from 1, and 0 for an unknown one. NaN stands for a missing value.
+    """
+
+    missing: torch.Tensor | None
+    alone: torch.Tensor
+    order: torch.Tensor
+
+    def __init__(self, model: Model, signature: Signature) -> None:
+        super().__init__()
+        self.model = model
+        self.dtype = torch.float64 if raw_dtype(signature.inputs) == np.float64 else torch.float32
+        kinds = [COLUMN_TYPES[each.type] for each in signature.inputs]
+        self.register_buffer("missing", _missing_numbers(signature.inputs, self.dtype))
+        self.wide = list(dict.fromkeys(kind.name for kind in kinds if kind.raw_columns > 1))
+        if self.wide:
+            alone = [at for at, kind in enumerate(kinds) if kind.raw_columns == 1]
+            together = {name: [at for at, kind in enumerate(kinds) if kind.name == name] for name in self.wide}
+            self.register_buffer("alone", torch.tensor(alone, dtype=torch.int64))
+            for name, places in together.items():
+                self.register_buffer(f"wide_{name}", torch.tensor(places))
+            self.register_buffer("order", self._order(kinds, alone, together))
+
+    def _order(self, kinds: list[ColumnType], alone: list[int], together: dict[str, list[int]]) -> torch.Tensor:
+        """The position of each raw column among those that `forward` makes."""
+        made = [(at, 0) for at in alone]
+        for name, places in together.items():
+            made += [(at, part) for part in range(COLUMN_TYPES[name].raw_columns) for at in places]
+        positions = {place: position for position, place in enumerate(made)}
+        raw = [(at, part) for at, kind in enumerate(kinds) for part in range(kind.raw_columns)]
+        return torch.tensor([positions[place] for place in raw])
+
+    def forward(self, columns: torch.Tensor) -> torch.Tensor:
+        """From columns float64 [n, inputs] to answers [n, outputs]."""
+        if self.missing is not None:
+            found = columns.to(self.dtype).unsqueeze(2) == self.missing
+            columns = torch.where(found.any(dim=2), torch.nan, columns)
+        if self.wide:
+            parts = [columns.index_select(1, self.alone)]
+            for name in self.wide:
+                parts += COLUMN_TYPES[name].encode_tensors(columns.index_select(1, self.get_buffer(f"wide_{name}")))
+            columns = torch.cat(parts, dim=1).index_select(1, self.order)
+        answers: torch.Tensor = self.model(columns.to(self.dtype))
+        return answers
+
+
+def _missing_numbers(inputs: list[Input], dtype: torch.dtype) -> torch.Tensor | None:
+    """The numbers that stand for a missing value [inputs, m], filled up with NaN, which equals no number; None if there are
+    none."""
+    each = [sorted(of.how.missing_numbers) if COLUMN_TYPES[of.type].numeric else [] for of in inputs]
+    most = max(map(len, each), default=0)
+    return torch.tensor([[*row, *[torch.nan] * (most - len(row))] for row in each], dtype=dtype) if most else None
+
+
+def trace(source: Source) -> "ExportedProgram":
+    """The model as a graph of torch's operations for any number of rows. Raises what `torch.export` raises."""
+    example = torch.zeros(ROWS_TRACED, len(source.signature.inputs), dtype=torch.float64)
+    rows = torch.export.Dim.DYNAMIC
+    # Tensors that were mapped from a file may share one storage, which torch.export.save cannot divide by types.
+    tensors = {name: tensor.clone() for name, tensor in source.model.tensors().items()}
+    module = OfColumns(restore(source.spec, source.signature, tensors), source.signature).eval()
+    with torch.no_grad():
+        program = torch.export.export(module, (example,), dynamic_shapes={"columns": {0: rows}})
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # the paths of our source files
+    return program
+
+
+def columns_of(signature: Signature, rows: Table) -> torch.Tensor:
+    """The columns float64 [n, inputs] of rows."""
+    return torch.from_numpy(np.stack([_column(each, rows.columns) for each in signature.inputs], axis=1))
+
+
+def _column(of: Input, columns: Mapping[str, Numbers | Texts]) -> Numbers:
+    column = columns[of.name]
+    if not isinstance(column, Texts):
+        return column.astype(np.float64)
+    positions = {text: at for at, text in enumerate(of.categories or [], start=1)}
+    by_code = np.array([*(positions.get(text, 0) for text in column.values), np.nan], np.float64)
+    return np.asarray(by_code[column.codes])  # the code -1, missing, takes the last one
+
+
+def vocabularies(signature: Signature) -> dict[str, Any]:
+    """The categories of each input, and the classes or labels in the order of the model's outputs."""
+    inputs = {each.name: each.categories for each in signature.inputs if each.categories is not None}
+    outputs = {each.name: each.classes for each in signature.outputs if each.classes is not None}
+    return {"inputs": inputs, "outputs": outputs}

@@ -1,0 +1,82 @@
+"""The networks of our kinds of models, described by the modules of torch.nn and of `modeling.py`, which builds them."""
+
+from typing import Any
+
+from torch import nn
+
+from service.workflow import losses
+from service.workflow.errors import ExportFailed
+from service.workflow.exports.export import Source
+from service.workflow.models import LinearRegressionSpec
+from service.workflow.models.input_shapes import InputShapes
+from service.workflow.models.layers import LayersSpec
+from service.workflow.models.logistic_regression import LogisticRegressionSpec
+from service.workflow.models.mlp import MLPSpec
+from service.workflow.models.tabm import TabMSpec
+from service.workflow.preprocessing import network_inputs
+from service.workflow.spec_base import shown
+
+Description = dict[str, Any]  # of a module: `{"name": class, argument: value, …}`
+
+
+def describe(source: Source) -> Description:
+    """The network of a version.
+
+    Raises:
+        ExportFailed: it is a plug-in's, whose code is not ours to give away.
+    """
+    inputs = network_inputs(source.signature.inputs, source.model.preprocessing)
+    output = losses.output_of(source.spec.loss)
+    outputs = losses.width(output, len(source.signature.outputs), len(source.signature.classes))
+    head = losses.head(output)
+    match source.spec.model:
+        case LinearRegressionSpec():
+            weight = [inputs.features] if outputs == 1 else [outputs, inputs.features]
+            return {"name": "LinearModel", "weight": weight, "outputs": outputs, "head": _head(head)}
+        case LogisticRegressionSpec():
+            weight = [outputs, inputs.features]
+            return {"name": "LinearModel", "weight": weight, "outputs": outputs, "head": _head(head)}
+        case MLPSpec() as kind:
+            return {"name": "Sequential", "layers": [*_mlp(kind, inputs.features, outputs), *_heads(head)]}
+        case TabMSpec() as kind:
+            return {"name": "TabM", **_tabm(kind, inputs.features, outputs), "head": _head(head)}
+        case LayersSpec() as kind:
+            return {"name": "Sequential", "layers": _layers(kind, inputs, outputs, head)}
+    message = f"models of the kind {shown(source.spec.model.kind)} come from a plug-in, whose module `modeling.py` cannot build"
+    raise ExportFailed(f"{message}; the export state_dict has its tensors")
+
+
+def _head(head: nn.Module | None) -> Description:
+    """The head that a loss requires, or a module without effect."""
+    dim = {"dim": head.dim} if isinstance(head, nn.LogSoftmax) else {}
+    return {"name": "Identity" if head is None else type(head).__name__, **dim}
+
+
+def _heads(head: nn.Module | None) -> list[Description]:
+    return [] if head is None else [_head(head)]
+
+
+def _mlp(kind: MLPSpec, features: int, outputs: int) -> list[Description]:
+    layers: list[Description] = []
+    before = features
+    for width in kind.hidden:
+        layer: list[Description] = [{"name": "Linear", "in_features": before, "out_features": width}]
+        if kind.normalization is not None:
+            of = "num_features" if kind.normalization == "BatchNorm1d" else "normalized_shape"
+            layer.append({"name": kind.normalization, of: width})
+        layer.append({"name": kind.activation})
+        if kind.dropout:
+            layer.append({"name": "Dropout", "p": kind.dropout})
+        layers += [{"name": "Residual", "layers": layer}] if kind.residual and before == width else layer
+        before = width
+    return [*layers, {"name": "Linear", "in_features": before, "out_features": outputs}]
+
+
+def _tabm(kind: TabMSpec, features: int, outputs: int) -> Description:
+    sizes = {"width": kind.width, "blocks": kind.blocks, "members": kind.members, "dropout": kind.dropout}
+    return {"features": features, "outputs": outputs, **sizes}
+
+
+def _layers(kind: LayersSpec, inputs: InputShapes, outputs: int, head: nn.Module | None) -> list[Description]:
+    layers = [{"name": name, **arguments} for name, arguments in kind.resolved(inputs, outputs)]
+    return layers if head is None or layers[-1]["name"] == type(head).__name__ else [*layers, _head(head)]
