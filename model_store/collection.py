@@ -55,7 +55,7 @@ class Collection:
         self._backend = backend
         self._newest_format = newest_format
         self._deleted: dict[str, list[int]] = {}
-        self._known: dict[str, KnownNumbers] = {}
+        self._known = KnownNumbers()
         self._living = LiveIndex(backend, prefix)
         self._removals = Removals(backend, now)
         self._now = now
@@ -203,9 +203,7 @@ class Collection:
         """The `count` highest numbers of versions, below that one, falling. Raises NameNotFound when there is no version."""
         check_name(name)
         numbers = self.records(name).newest(below, count)
-        if not numbers:
-            self.latest_number(name)
-        return numbers
+        return numbers if numbers or self.latest_number(name) else []
 
     def latest_number(self, name: str) -> int:
         """The highest number of a version that exists. Raises NameNotFound."""
@@ -318,7 +316,7 @@ class Collection:
 
     def records(self, name: str) -> Records:
         """The records of that name."""
-        return Records(self._backend, self.prefix, name, self._known.setdefault(name, KnownNumbers()))
+        return Records(self._backend, self.prefix, name, self._known)
 
     def contents(self, name: str) -> Contents:
         """The contents of that name."""

@@ -140,7 +140,7 @@ class Records:
         return True
 
     def _highest(self) -> int:
-        return self._known.find_highest(lambda: max(self.numbers(), default=0), self._is_used)
+        return self._known.find_highest(self._name, lambda: max(self.numbers(), default=0), self._is_used)
 
     def _is_used(self, number: int) -> bool:
         """Whether there is or was a version with that number: its record is removed only after its tombstone is there."""

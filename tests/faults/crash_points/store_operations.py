@@ -133,18 +133,18 @@ def publish_dataset(home: Path) -> Iterator[None]:
     store.datasets.publish_once("rows", {"format": 2}, files, key="upload:1")
 
 
-def keep_summary(home: Path) -> Iterator[None]:
-    """Keeps the summary of a version that was published without one."""
-    store = Store.open(home / "store")
-    yield
-    store.models.summaries.keep(store.models.get("line", 2), "tensors", {"count": 1})
-
-
 def publish_shared(home: Path) -> Iterator[None]:
     """Publishes a file that other versions have, and a new one."""
     store, files = Store.open(home / "store"), source_files(home, {"weights": b"w1", "plots/points": b"[4]"})
     yield
     store.models.publish("line", MANIFEST, files, key="job4")
+
+
+def keep_summary(home: Path) -> Iterator[None]:
+    """Keeps the summary of a version that was published without one."""
+    store = Store.open(home / "store")
+    yield
+    store.models.summaries.keep(store.models.get("line", 2), "tensors", {"count": 1})
 
 
 def delete(home: Path) -> Iterator[None]:
