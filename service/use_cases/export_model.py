@@ -51,10 +51,18 @@ async def export(exports: Artifacts, store: Store, version: Version, name: str) 
         )
     suffix = CHECKED if EXPORTS[name].write is None else EXPORTS[name].suffix
     make = partial(_write, store, version, name)
-    path = await exports.get(store, Artifact(version, name, (suffix,)), suffix, make)
-    if not await asyncio.to_thread(store.models.has, version.name, version.number):
-        raise VersionNotFound("models", version.name, version.number)
+    try:
+        path = await exports.get(store, Artifact(version, name, (suffix,)), suffix, make)
+    except Exception:
+        await asyncio.to_thread(_check_exists, store, version)  # the process may have missed its files
+        raise
+    await asyncio.to_thread(_check_exists, store, version)
     return path
+
+
+def _check_exists(store: Store, version: Version) -> None:
+    if not store.models.has(version.name, version.number):
+        raise VersionNotFound("models", version.name, version.number)
 
 
 def _is_installed(package: str) -> bool:

@@ -1,5 +1,7 @@
 """Compares the answers of an exported file with those of the model, before anyone gets the file."""
 
+import re
+
 import numpy as np
 import torch
 
@@ -14,6 +16,7 @@ from service.workflow.tasks import LABEL_THRESHOLD, Task
 
 TOLERANCE = 1e-5  # of the largest magnitude
 MOST_REASON = 300  # characters of an error of torch or another library
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # for terminals
 
 
 def check(source: Source, predict: Predict, points: Points | None) -> None:
@@ -101,7 +104,10 @@ def _magnitudes(answers: Array) -> Array:
 
 
 def first_line(error: BaseException) -> str:
-    """An error in one line of a limited length, without what torch adds for its developers."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """An error in one line of a limited length, without what torch adds for its developers. Its converters say what they cannot
+    convert in the first cause of their error."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in COLOURS.sub("", str(error)).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     return text if len(text) <= MOST_REASON else f"{text[:MOST_REASON]}…"

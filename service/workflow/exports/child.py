@@ -52,10 +52,14 @@ def main(heartbeats: int, folder: Path) -> None:
         if isinstance(error, OSError) or shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         sys.excepthook(type(error), error, error.__traceback__)
-        found = {
-            "failed": str(error) if isinstance(error, ExportFailed) else f"it cannot be written: {first_line(error)}"
-        }
+        found = {"failed": _reason(error, folder)}
     os.write(answer, orjson.dumps(found))
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    """Why the model cannot be exported, without the path of the temporary folder, which libraries name."""
+    reason = str(error) if isinstance(error, ExportFailed) else f"it cannot be written: {first_line(error)}"
+    return reason.replace(f"{folder}{os.sep}", "")
 
 
 def _limit(processor_seconds: int) -> None:
