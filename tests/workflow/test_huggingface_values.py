@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.serving.codecs.input_values import from_texts, from_values, largest_number
@@ -65,6 +65,7 @@ VALUES = st.one_of(
 )
 
 
+@example(-999, None, ["-999"], False)
 @given(st.one_of(NUMBERS, VALUES), st.sampled_from([None, ","]), st.sampled_from(MISSING), st.booleans())
 @settings(max_examples=examples(150))
 def test_numbers(value: Any, decimal: Any, missing: list[str] | None, exact: bool) -> None:
