@@ -148,8 +148,8 @@ def test_a_bundle_has_a_card_that_an_import_ignores(http: httpx.Client, bundle: 
     ("name", "data", "rule"),
     [
         ("card.md", b"x" * (2**20 + 1), "it may have at most 1048576 bytes"),
-        ("card.html", b"x", "only manifest.json, card.md and files/ belong into a bundle"),
-        ("README.md", b"x", "only manifest.json, card.md and files/ belong into a bundle"),
+        ("card.html", b"x", "only manifest.json, signature.json, card.md and files/ belong into a bundle"),
+        ("README.md", b"x", "only manifest.json, signature.json, card.md and files/ belong into a bundle"),
         ("files/card.md", b"x", "the manifest does not name it"),
         ("Card.md", b"x", "its name differs from another's in case alone"),
     ],
