@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from model_store.backends.backend import Backend
-from model_store.checked_file import describe_file
+from model_store.checked_file import describe_new_file
 from model_store.clock import Clock, rfc3339, utc_now
 from model_store.content_id import new_content_id
 from model_store.contents import MANIFEST, Contents
@@ -97,7 +97,7 @@ class Collection:
         if key is not None and (known := self._published(name, key, [each for each in used if each > since])):
             return known, False
         with storage_errors():
-            described = {file: describe_file(source) for file, source in files.items()}
+            described = {file: describe_new_file(source) for file, source in files.items()}
         data = encode_manifest({**manifest, "files": described})
         kept, digest = decode_manifest(data), manifest_digest(data)
         signature = None if sign is None else sign(digest, kept)

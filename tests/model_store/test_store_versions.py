@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -203,6 +205,22 @@ def test_a_failed_publish_leaves_nothing(models: Collection, root: Path, tmp_pat
         models.publish("line", {}, {"a": files["a"], "b": tmp_path / "link"})
     assert models.names() == []
     assert list((root / "models/line/contents").iterdir()) == []
+
+
+def test_a_large_file_that_cannot_be_flushed_is_not_published(
+    models: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = source_files(tmp_path, {"a": bytes(2**24)})
+
+    def fsync(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size >= 2**24:
+            monkeypatch.undo()  # the system reports it once
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(Unavailable, match="Input/output error"):
+        models.publish("line", {}, files)
+    assert models.names() == []
 
 
 def test_an_idempotency_key_publishes_once(models: Collection, root: Path) -> None:
