@@ -82,7 +82,7 @@ def parameters(of: ChartData) -> Chart:
     charts = []
     for each in of.points.parameters:
         rows = _rows(**{"from": each.edges[:-1], "to": each.edges[1:], "count": each.counts})
-        x = alt.X("from:Q", title=None).scale(zero=False)
+        x = alt.X("from:Q", title=None, bin="binned").scale(zero=False)
         bars = _chart(rows, each.name, SMALL_WIDTH, SMALL_HEIGHT).mark_bar()
         charts.append(bars.encode(x=x, x2="to:Q", y=alt.Y("count:Q", title="values")))
     return alt.concat(*charts, columns=ACROSS, title="Parameters")
