@@ -112,7 +112,10 @@ PREDICTIONS: dict[str, Make] = {
 DOCUMENTS: dict[str, Make] = {
     "/v1/training-jobs": _spec,
     "/v1/training-jobs/validate": _spec,
-    "/v1/models/{name}/versions": lambda: b"PK" + bytes(2**20),
+}
+FILES: dict[str, Make] = {
+    "application/zip": lambda: b"PK" + bytes(2**20),
+    "application/offset+octet-stream": lambda: bytes(2**20),
 }
 SHAPES: dict[str, Make] = {
     ":predict": lambda: _rows(b"instances", b"[1.5]"),
@@ -148,11 +151,9 @@ def _bodies(path: str, operation: dict[str, Any]) -> list[tuple[str, Make]]:
     if FORM in kinds:
         return [(kind, UPLOADS[kind]) for kind in kinds]
     made = DOCUMENTS.get(path) or next((make for end, make in SHAPES.items() if path.endswith(end)), None)
-    if kinds == ["application/zip"]:
-        return [(kinds[0], DOCUMENTS[path])]
-    if kinds != [JSON]:
+    if not set(kinds) <= {JSON, *FILES}:
         raise KeyError(f"{path} takes {kinds}")
-    return [(JSON, made or _any_document)]
+    return [(kind, FILES.get(kind, made or _any_document)) for kind in kinds]
 
 
 def _request(method: str, path: str, operation: dict[str, Any], kind: str, make: Make) -> Costly:

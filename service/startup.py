@@ -34,5 +34,5 @@ def start_up(settings: Settings) -> Startup:
         WebhooksMisconfigured: the webhook settings are not valid.
     """
     home, signatures = settings.home.resolve(), Signatures.open(settings)  # first: a first key is printed once
-    audit, webhooks = Audit(home / "audit"), webhook_settings(settings)
-    return Startup(settings, home, open_keys(settings), audit, webhooks, signatures)
+    audit = Audit(home / "audit")
+    return Startup(settings, home, open_keys(settings), audit, webhook_settings(settings), signatures)

@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,15 +189,20 @@ def test_jobs(run: Run, typed: None, spec: Path) -> None:
     assert run("jobs", "watch", endless).status == 1
 
 
-def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: Server, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    # Other tests damage theirs on purpose.
+def copy_of_typed(server: Server, folder: Path) -> Path:
+    """A home with the model `typed` alone: other tests damage theirs on purpose."""
+    home = folder / "home"
     shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")
-    models = Store.open(home / "store").models
     (home / "store/blobs").mkdir()
-    for version in map(partial(models.get, "typed"), models.numbers("typed")):
-        for each in version.manifest["files"].values():
-            shutil.copy(server.home / "store/blobs" / each["sha256"], home / "store/blobs")
+    for manifest in home.glob("store/models/typed/contents/*/manifest.json"):
+        for file in json.loads(manifest.read_bytes())["files"].values():
+            shutil.copy(server.home / "store/blobs" / file["sha256"], home / "store/blobs")
+    return home
+
+
+def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: Server, tmp_path: Path) -> None:
+    home = copy_of_typed(server, tmp_path)
+    version = Store.open(home / "store").models.latest("typed")
     assert run("store", "verify", "--home", home).out == "No damage found.\n"
     file = home / "store/blobs" / version.file("state_dict.safetensors")["sha256"]
     file.chmod(0o600)
@@ -214,9 +218,7 @@ def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: Server, tmp_
 def test_an_upgrade_waits_until_no_service_runs(run: Run, typed: None, server: Server, tmp_path: Path) -> None:
     refused = run("store", "upgrade", "--home", server.home)
     assert refused.status == 1 and "stop it first" in refused.err
-    home = tmp_path / "home"
-    # Other tests damage theirs on purpose.
-    shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")
+    home = copy_of_typed(server, tmp_path)
     record = next((home / "store/models").glob("*/versions/*"))
     fields = json.loads(record.read_bytes())
     record.write_text(json.dumps({each: fields[each] for each in ("digest", "content", "key", "created_at")}))

@@ -50,7 +50,7 @@ def test_a_model_is_shared_and_comes_back(server: Server, afar: Afar) -> None:
     server.client.wait(server.client.train(line(5, name="told-afar"))["id"])
     digest = server.client.manifest("told-afar", 1)["digest"]
     expected: Any = server.client.predict("told-afar", [[0.5]])["predictions"]
-    with CuttingProxy(afar.url, up=[3000, 2000], down=[1000]) as proxy:
+    with CuttingProxy(afar.url, up=[3000, 2000]) as proxy:
         pushed = modelwright(
             server, "push", "told-afar@1", proxy.url, "--as", "heard", "--alias", "production", key=afar.key
         )

@@ -340,7 +340,7 @@ def weights(pid: int) -> tuple[int, int, int]:
     about = Path(f"/proc/{pid}/smaps").read_text()
     mapped: dict[str, list[int]] = {}
     for each in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", about):
-        if ".safetensors" in each.partition("\n")[0]:
+        if "/store/blobs/" in each.partition("\n")[0]:
             name = each.partition("\n")[0].split()[-1]
             sizes = [int(re.findall(rf"^{what}: +(\d+) kB", each, re.MULTILINE)[0]) for what in SIZES]
             mapped[name] = [
