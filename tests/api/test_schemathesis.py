@@ -45,7 +45,7 @@ def test_the_service_conforms_to_its_openapi_document(own: tuple[Server, str], t
     server, job = own
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
     command += [f"{server.url}/openapi.json", "--no-color", "--phases", os.environ.get("PHASES", "examples,fuzzing")]
-    command += ["--max-examples", os.environ.get("CASES", "10"), "--continue-on-failure"]
+    command += ["--max-examples", os.environ.get("CASES", "5"), "--continue-on-failure"]
     command += ["--header", f"Authorization: {BEARER}"]
     done = subprocess.run(  # noqa: S603 - our own
         command,

@@ -75,6 +75,6 @@ def plain_refusal(description: str) -> dict[int | str, dict[str, Any]]:
 
 def file_answer(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
     """A response of raw bytes, for `responses`."""
-    schema = {"type": "string", "format": "binary"}
-    content = {each: {"schema": {} if each.endswith("json") else schema} for each in media_types}
+    schemas: dict[bool, dict[str, str]] = {True: {"type": "object"}, False: {"type": "string", "format": "binary"}}
+    content = {each: {"schema": {} if each == "application/json" else schemas["json" in each]} for each in media_types}
     return {200: {"description": description, "content": content}}
