@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Protocol, TypeGuard
 from model_store.collection import Collection
 from model_store.contents import MANIFEST, SIGNATURE
 from model_store.errors import InvalidBundle, InvalidManifest, InvalidName
-from model_store.manifest import decode_manifest, encode_manifest
+from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
 from model_store.names import check_file_names
 from model_store.os_errors import storage_errors
 from model_store.version import Version
@@ -37,9 +37,13 @@ class Draft:
     manifest: dict[str, Any]
     files: dict[str, Path]
     signature: bytes | None = None
-    extra: Mapping[str, bytes] = field(
-        default_factory=dict
-    )  # further members by name, which are no part of the version
+    # Further members by name, which are no part of the version.
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """That of the version (SHA-256, hex)."""
+        return manifest_digest(encode_manifest(self.manifest))
 
 
 class Target(Protocol):

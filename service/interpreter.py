@@ -7,10 +7,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+PASSED_ON = ("PATH", "LD_LIBRARY_PATH")  # torch may need the latter
+
 
 def command(module: str, *arguments: str) -> list[str]:
     """The command line that runs a module. Without `-P`, `-m` would search the current folder first."""
     return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def child_environment() -> dict[str, str]:
+    """Environment variables for a process that needs no settings: nothing that could hold a secret."""
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return passed_on | {"PYTHONDONTWRITEBYTECODE": "1"} | import_path()
 
 
 def import_path() -> dict[str, str]:

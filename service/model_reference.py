@@ -9,6 +9,11 @@ class ModelReference(NamedTuple):
     name: str
     version: str | None = None
 
+    @property
+    def number(self) -> int | None:
+        """The version, if it is written as a number."""
+        return int(self.version) if self.version is not None and self.version.isdecimal() else None
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """The reference in `name` or `name@version`. Neither part is checked: the store does that."""

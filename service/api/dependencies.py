@@ -77,3 +77,8 @@ async def caller_of(request: Request) -> ApiKey | None:
 
 Service = Annotated[Services, Depends(services_of)]
 Caller = Annotated[ApiKey | None, Depends(caller_of)]
+
+
+def key_id(caller: ApiKey | None) -> str | None:
+    """The id of the key that a request came with; None if it needed none."""
+    return None if caller is None else caller.id

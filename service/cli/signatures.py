@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import URL, Url, connect
+from service.cli.options import URL, Model, Url, connect
 from service.cli.printing import console, show
 from service.model_reference import ModelReference
 
 signing = typer.Typer(help="Keys that sign models.", no_args_is_help=True)
 
-Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 Out = Annotated[Path | None, typer.Option(help="Save as this file instead of printing.")]
 
 
@@ -53,15 +52,14 @@ def sign(
     _need_extra()
     from model_store import member_digests, read_bundle, write_draft
     from model_store.durable_files import sync
-    from model_store.manifest import encode_manifest, manifest_digest
+    from service.bundle_members import MEMBERS
     from service.signatures import statement
     from service.signatures.keys import read_private_key
-    from service.use_cases.bundle_members import MEMBERS
 
     read_private_key(key)
     with tempfile.TemporaryDirectory(dir=bundle.absolute().parent) as folder:
         draft = read_bundle(bundle, Path(folder), bundle.stat().st_size, MEMBERS)
-        digest = manifest_digest(encode_manifest(draft.manifest))
+        digest = draft.digest
         signature = statement.sign(digest, member_digests(digest, draft.manifest), key)
         signed = Path(folder) / "signed.zip"
         with signed.open("wb") as file:
@@ -80,16 +78,15 @@ def verify(
     """Verify a bundle's signature, and that its manifest and files are those that were signed. Exit status 1 if not."""
     _need_extra()
     from model_store import member_digests, read_bundle
-    from model_store.manifest import encode_manifest, manifest_digest
+    from service.bundle_members import MEMBERS
     from service.signatures import statement
     from service.signatures.errors import InvalidSignature
     from service.signatures.keys import read_public_key
-    from service.use_cases.bundle_members import MEMBERS
 
     keys = [read_public_key(path) for path in key]
     with tempfile.TemporaryDirectory() as folder:
         draft = read_bundle(bundle, Path(folder), bundle.stat().st_size, MEMBERS)
-    digest = manifest_digest(encode_manifest(draft.manifest))
+    digest = draft.digest
     if draft.signature is None:
         raise InvalidSignature("the bundle has none")
     statement.verify(member_digests(digest, draft.manifest), draft.signature, keys)

@@ -9,11 +9,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from service.cli.options import URL, AsJson, Name, Url, connect
+from service.cli.options import URL, AsJson, Model, Name, Url, connect
 from service.cli.printing import console, printable, show
 from service.model_reference import ModelReference
 
-Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 Other = Annotated[str, typer.Argument(metavar="URL", help="Address of the other service.")]
 AsName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Its name there; else the same.")]
 Alias = Annotated[str | None, typer.Option(help="An alias that then points at the version.")]

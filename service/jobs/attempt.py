@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
-from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
+from service.jobs.errors import SOFTWARE_ERROR, AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
 
 # Seconds: together with the message of a checkpoint at most 20 reports a second, however fast the epochs are.
 BETWEEN_REPORTS = 0.055
@@ -195,6 +195,6 @@ def run_attempt(work: Work, channel: AttemptChannel, read_job: Callable[[], dict
     except Exception:
         traceback.print_exc()
         with contextlib.suppress(OSError):
-            channel.send({"error": {"code": "crashed", "detail": "the training stopped at an error of the software"}})
+            channel.send({"error": SOFTWARE_ERROR})
         return 1
     return 0

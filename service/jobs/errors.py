@@ -60,6 +60,10 @@ class PostgresNotInstalled(JournalNotOpened):
     """A journal on PostgreSQL needs psycopg: pip install "modelwright[postgres]"."""
 
 
+# The error of a job whose work raised an unexpected error; the log has the details.
+SOFTWARE_ERROR = {"code": "crashed", "detail": "the training stopped at an error of the software"}
+
+
 class AttemptFailed(JobsError):
     """The attempt failed for a reason that another attempt would meet again."""
 

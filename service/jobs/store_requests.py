@@ -8,7 +8,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-from service.jobs.errors import AttemptFailed, AttemptPutOff
+from service.jobs.errors import SOFTWARE_ERROR, AttemptFailed, AttemptPutOff
 from service.jobs.job import Job
 from service.jobs.running_attempt import RunningAttempt
 
@@ -85,4 +85,4 @@ def _answer(job: Job, do: Callable[[], dict[str, Any]]) -> Answer:
         return {"put_off": {"code": error.code, "detail": error.detail}, "unpublished": error.unpublished}
     except Exception:
         log.exception("a request of job %s failed", job.id, extra={"job_id": job.id})
-        return {"failed": {"code": "crashed", "detail": "the training stopped at an error of the software"}}
+        return {"failed": SOFTWARE_ERROR}

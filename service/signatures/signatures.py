@@ -4,7 +4,6 @@ import hashlib
 import importlib.util
 import json
 import logging
-import os
 import subprocess
 import threading
 from collections import OrderedDict
@@ -23,7 +22,6 @@ CHILD = "service.signatures.child"
 MAX_SECONDS = 60.0
 MAX_REMEMBERED = 10_000
 MAX_LOGGED = 2000
-PASSED_ON = ("PATH", "LD_LIBRARY_PATH")
 UNSIGNED = "it has no signature"
 
 log = logging.getLogger(__name__)
@@ -133,16 +131,14 @@ class Signatures:
 
     def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What a child process answers. Raises SigningFailed."""
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | interpreter.import_path()
         place = str(self._temporary)
-        environment |= {"HOME": place, "TMPDIR": place, "PYTHONDONTWRITEBYTECODE": "1"}
         try:
             self._temporary.mkdir(parents=True, exist_ok=True)
             ended = subprocess.run(  # noqa: S603 - our own interpreter and module
                 interpreter.command(CHILD),
                 input=json.dumps(request).encode(),
                 capture_output=True,
-                env=environment,
+                env=interpreter.child_environment() | {"HOME": place, "TMPDIR": place},
                 timeout=MAX_SECONDS,
                 check=False,
             )

@@ -17,11 +17,12 @@ from model_signing import hashing, manifest, signing, verifying
 from model_signing._hashing.hashing import Digest
 
 from model_store.contents import SIGNATURE
+from service.bundle_members import MEMBERS
 from service.signatures.errors import InvalidSignature
 from service.signatures.keys import fingerprint
 
 # What an unpacked bundle has besides what is signed: the signature, and the model card, which is made from the manifest.
-_IGNORED = [SIGNATURE, "card.md"]
+_IGNORED = [SIGNATURE, *MEMBERS]
 # As model-signing describes its own reading of a folder.
 _SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": _IGNORED}
 

@@ -22,9 +22,8 @@ DATA = "data"  # the uploaded file in a version of a data set
 STATE_DICT = "state_dict.safetensors"
 TENSORS = "tensors"  # the summary of that file
 
-Input = dict[
-    str, Any
-]  # a version: its `name`, `version`, `digest`, `manifest`, and the `path` of the file that is read
+# A version: its `name`, `version`, `digest`, `manifest`, and the `path` of the file that is read.
+Input = dict[str, Any]
 
 
 class AttemptStore:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from model_store import Version, member_digests
 from service import __version__
+from service.model_reference import ModelReference
 
 Fields = dict[str, Any]
 
@@ -133,8 +134,8 @@ def _initial(reference: str | None) -> list[Fields]:
     """The version whose weights the training began with, if there is one."""
     if reference is None:
         return []
-    name, _, number = reference.partition("@")
-    return [{"type": "machine-learning-model", "bom-ref": INITIAL, "name": name, "version": number}]
+    name, version = ModelReference.parse(reference)
+    return [{"type": "machine-learning-model", "bom-ref": INITIAL, "name": name, "version": version or ""}]
 
 
 def _sha256(digest: Any) -> list[Fields]:

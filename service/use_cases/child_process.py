@@ -13,7 +13,6 @@ from service import interpreter
 from service.liveness import CHECK_SECONDS, Liveness
 
 CHUNK = 2**16
-PASSED_ON = ("PATH", "LD_LIBRARY_PATH")  # torch may need the latter, as in a trainer; nothing that could hold a secret
 MOST_STDERR_BYTES = 2**16  # that are kept
 MEMORY_CHECK_SECONDS = 0.1
 
@@ -69,12 +68,7 @@ async def run(
         transport, protocol = await loop.subprocess_exec(
             lambda: SubprocessStreamProtocol(limit=CHUNK, loop=loop),
             *interpreter.command(module, str(writing), *arguments),
-            env={
-                **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-                "PYTHONDONTWRITEBYTECODE": "1",
-                **interpreter.import_path(),
-                **environment,
-            },
+            env={**interpreter.child_environment(), **environment},
             pass_fds=[writing],
         )
     except BaseException:
@@ -117,10 +111,11 @@ async def _until_hung(pid: int, heartbeats: int) -> None:
 async def _until_larger(pid: int, most: int | None) -> None:
     """Until the process has more memory of its own than `most` bytes. Pages of mapped files, which the kernel can take back,
     do not count. Never if `most` is None: limits of the kernel count the address space, of which torch reserves gigabytes."""
-    with contextlib.suppress(psutil.Error):  # it has ended
-        while most is None or _own_memory(pid) <= most:
-            await asyncio.sleep(MEMORY_CHECK_SECONDS if most is not None else 3600)
-        return
+    if most is not None:
+        with contextlib.suppress(psutil.Error):  # it has ended
+            while _own_memory(pid) <= most:
+                await asyncio.sleep(MEMORY_CHECK_SECONDS)
+            return
     await asyncio.Event().wait()
 
 

@@ -10,16 +10,15 @@ from pydantic import TypeAdapter, ValidationError
 from model_store import Draft, Store, Version, read_bundle
 from model_store.contents import MANIFEST, SIGNATURE
 from model_store.errors import BundleMadeByNewer, InvalidBundle
-from model_store.manifest import encode_manifest, manifest_digest
 from model_store.os_errors import storage_errors
 from model_store.store import MODEL_FORMAT
+from service.bundle_members import MEMBERS
 from service.serving.codecs.json import predictions
 from service.serving.warm_models import Warm
 from service.signatures.errors import InvalidSignature
 from service.signatures.signatures import Signatures
 from service.strict_json import decode
 from service.use_cases.attempt_store import STATE_DICT, TENSORS
-from service.use_cases.bundle_members import MEMBERS
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
 from service.use_cases.predict import dry_run
@@ -75,9 +74,8 @@ def _check_format(manifest: Mapping[str, Any]) -> None:
 
 
 def _check_signature(signatures: Signatures, draft: Draft) -> None:
-    digest = manifest_digest(encode_manifest(draft.manifest))
     try:
-        signatures.check(digest, draft.manifest, draft.signature)
+        signatures.check(draft.digest, draft.manifest, draft.signature)
     except InvalidSignature as error:
         raise InvalidBundle(SIGNATURE, f"this service imports what a trusted key has signed: {error.reason}") from error
 

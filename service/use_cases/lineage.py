@@ -117,8 +117,8 @@ def _ancestor(known: _Known, version: Version, name: str, number: int) -> tuple[
 
 def _initial(version: Version) -> tuple[str, int] | None:
     reference = version.manifest["spec"].get("initial")
-    name, number = ModelReference.parse(reference) if isinstance(reference, str) else ("", None)
-    return None if number is None or not number.isdecimal() else (name, int(number))
+    parsed = ModelReference.parse(reference) if isinstance(reference, str) else ModelReference("")
+    return None if parsed.number is None else (parsed.name, parsed.number)
 
 
 def _state(error: Exception, *, here: bool) -> str:

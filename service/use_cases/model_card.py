@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_store import Store, Version
+from service.bundle_members import CARD, MOST_CARD_BYTES
 from service.use_cases.artifacts import ArtifactFailed, Artifacts
-from service.use_cases.bundle_members import CARD, MOST_CARD_BYTES
 from service.use_cases.draw_plot import PLOTS, draw_all
 from service.workflow.card import Subject, markdown, page
 

@@ -60,4 +60,4 @@ def _used(journal: Journal) -> set[tuple[str, int]]:
     """The versions that trainings which have not ended start from."""
     references = (job.spec.get("initial") for job in journal.unfinished())
     found = (ModelReference.parse(each) for each in references if isinstance(each, str))
-    return {(name, int(version)) for name, version in found if version is not None and version.isdecimal()}
+    return {(each.name, each.number) for each in found if each.number is not None}

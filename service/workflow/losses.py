@@ -9,7 +9,6 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from service.workflow.data.types.category import as_text
 from service.workflow.errors import invalid, step
 from service.workflow.signature import Signature
 from service.workflow.spec_base import COUNTED, nearest, shown
@@ -162,7 +161,7 @@ def check_weights(loss: BaseModel, signature: Signature) -> None:
     Raises:
         InvalidSpec: there is no such class or label, or a loss for this task has no weights.
     """
-    known = dict.fromkeys(_weighed(signature))
+    known = dict.fromkeys(signature.labels)
     for argument in WEIGHTS:
         weights: Mapping[str, float] = arguments_of(loss).get(argument) or {}
         for name in weights:
@@ -175,7 +174,7 @@ def check_weights(loss: BaseModel, signature: Signature) -> None:
 def build(loss: BaseModel, signature: Signature) -> nn.Module:
     """The module for the loss of (output, target), with targets encoded by `encode_target`."""
     arguments = arguments_of(loss)
-    known = _weighed(signature)
+    known = signature.labels
     given = {name: arguments.pop(name, None) for name in WEIGHTS}
     weights = {
         name: torch.tensor([each.get(text, 1.0) for text in known]) for name, each in given.items() if each is not None
@@ -283,12 +282,6 @@ def sums(loss: BaseModel) -> bool:
 def counts(loss: BaseModel) -> bool:
     """Whether the loss is for counts: targets of 0 or more."""
     return output_of(loss) in (OutputKind.RATE, OutputKind.LOG_RATE)
-
-
-def _weighed(signature: Signature) -> list[str]:
-    if signature.task is Task.MULTILABEL:
-        return [each.name for each in signature.outputs]
-    return [as_text(each) for each in signature.classes]
 
 
 def _listed_labels(target: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from service.workflow.data.table import RequestedColumn
+from service.workflow.data.types.category import as_text
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import Scalar, TypeName
 from service.workflow.tasks import CLASSIFICATION, Task
@@ -84,6 +85,14 @@ class Signature(BaseModel):
     def classes(self) -> list[Scalar]:
         """The classes in sorted order; an empty list for other tasks."""
         return (self.outputs[0].classes or []) if self.classifies else []
+
+    @property
+    def labels(self) -> list[str]:
+        """What each probability of an answer is of: the classes as texts, or the names of several labels. Empty for a
+        regression."""
+        if self.task is Task.MULTILABEL:
+            return [each.name for each in self.outputs]
+        return [as_text(each) for each in self.classes]
 
     def wanted(self) -> dict[str, RequestedColumn]:
         """The columns to read, and their types."""

@@ -295,7 +295,7 @@ def _metadata(version: Version, numbers: list[int]) -> dict[str, Any]:
         "inputs": [_tensor(each) for each in outputs.inputs(signature)],
         "outputs": [_tensor(each) for each in outputs.outputs(signature)],
     }
-    columns = {"inputs": [each.name for each in signature.inputs], "probabilities": outputs.columns(signature)}
+    columns = {"inputs": [each.name for each in signature.inputs], "probabilities": signature.labels}
     # The values of `properties` are strings, so the names of columns are a list in JSON.
     return described_version | {
         "properties": {name: orjson.dumps(each).decode() for name, each in columns.items() if each}

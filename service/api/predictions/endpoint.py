@@ -24,6 +24,7 @@ from service.api.predictions.messages import (
 )
 from service.api.predictions.negotiation import NATIVE, accepted, is_stream
 from service.api.problems import answer_to
+from service.api.ranges import is_known
 from service.serving.codecs import JSON_LINES, query
 from service.serving.errors import ClientGone
 from service.serving.memory_budget import MemoryBudget, Share
@@ -108,8 +109,7 @@ class PredictionEndpoint:
         for_ever = PRIVATE if b"authorization" in headers else FOR_EVER
         keep = for_ever if (request.model[1] or "").isdecimal() else b"no-cache"
         lines = [(b"etag", etag.encode()), (b"cache-control", keep), (b"vary", b"Accept")]
-        known = headers.get(b"if-none-match", b"").decode("latin-1")
-        if known.strip() == "*" or etag in _etags(known):
+        if is_known(headers.get(b"if-none-match", b"").decode("latin-1"), etag):
             await _send(send, 304, lines, b"")
             self._figures.answered(version.name, version.number, 304)
         else:
@@ -158,7 +158,3 @@ async def _send_stream(send: Send, first: bytes, others: AsyncIterator[bytes]) -
         await send({"type": "http.response.body", "body": line, "more_body": True})
         return
     await send({"type": "http.response.body", "body": b""})
-
-
-def _etags(header: str) -> set[str]:
-    return {each.strip().removeprefix("W/") for each in header.split(",")}

@@ -13,7 +13,7 @@ from model_store.names import check_name
 from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.bodies import BODY, body_on_disk, decoded_body, media_type, temporary_folder
-from service.api.dependencies import IS_HEAD, Caller, Service, Services
+from service.api.dependencies import IS_HEAD, Caller, Service, Services, key_id
 from service.api.errors import InvalidFields, UnsupportedMediaType
 from service.api.held_file_response import HeldStreamResponse
 from service.api.problems import PROBLEMS
@@ -57,15 +57,14 @@ def fetch(
     if_range: IfRange = None,
 ) -> Response:
     """A zip file with the manifest, the signature, the model card and all files; always the same bytes for a version and its
-    signature. `ETag` and `Repr-Digest` are their
-    SHA-256; `Range` asks for a part of them."""
+    signature. `ETag` and `Repr-Digest` are their SHA-256; `Range` asks for a part of them."""
     found = service.store.resolve(name, version)
     with ExitStack() as files:
         bundle = files.enter_context(service.bundles.open(found, bundled_card(found)))
         etag = f'"{bundle.sha256}"'
         digest = base64.b64encode(bytes.fromhex(bundle.sha256)).decode()
         headers = {"ETag": etag, "Accept-Ranges": "bytes", "Repr-Digest": f"sha-256=:{digest}:"}
-        if is_known(request.headers, etag):
+        if is_known(",".join(request.headers.getlist("if-none-match")), etag):
             return Response(None, 304, headers)
         start, stop, status = 0, bundle.size, 200
         if (part := range_of(request.headers, bundle.size, etag)) is not None:
@@ -96,9 +95,7 @@ async def take(request: Request, response: Response, service: Service, caller: C
         raise UnsupportedMediaType(f"expected Content-Type: {ZIP}, or {JSON} with the id of an upload")
     service.pools.uploads.check()
     if given == JSON:
-        version, new = await _take_upload(
-            service, None if caller is None else caller.id, name, await _upload_of(request)
-        )
+        version, new = await _take_upload(service, key_id(caller), name, await _upload_of(request))
     else:
         async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
             version, new = await _import(service, name, path)

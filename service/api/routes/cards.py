@@ -29,7 +29,7 @@ MARKDOWN, HTML = "text/markdown", "text/html"
 async def card(service: Service, name: str, version: str, accept: Annotated[str, Header()] = "*/*") -> Response:
     """In Markdown; with `Accept: text/html` the page."""
     if choose(accept, [MARKDOWN, HTML]) == HTML:
-        return await _page(service, name, version)
+        return await page(service, name, version)
     text = await service.pools.reading.run(_markdown, service, name, version)
     return Response(text, media_type=MARKDOWN)
 
@@ -43,7 +43,10 @@ async def card(service: Service, name: str, version: str, accept: Annotated[str,
 @needs(Scope.TRAIN)
 async def page(service: Service, name: str, version: str) -> Response:
     """A page that contains everything that it shows, also when it is saved."""
-    return await _page(service, name, version)
+    found = await service.pools.reading.run(service.store.resolve, name, version)
+    traced = await service.pools.reading.run(trace, service.store, service.journal, service.exports, found)
+    made = await page_card(service.store, service.plots, found, traced)
+    return Response(made, media_type=HTML)
 
 
 @router.get("/{version}/lineage", summary="Show the lineage of a version")
@@ -57,10 +60,3 @@ def lineage(service: Service, name: str, version: str) -> Lineage:
 def _markdown(service: Services, name: str, version: str) -> str:
     found = service.store.resolve(name, version)
     return markdown_card(found, trace(service.store, service.journal, service.exports, found))
-
-
-async def _page(service: Services, name: str, version: str) -> Response:
-    found = await service.pools.reading.run(service.store.resolve, name, version)
-    traced = await service.pools.reading.run(trace, service.store, service.journal, service.exports, found)
-    made = await page_card(service.store, service.plots, found, traced)
-    return Response(made, media_type=HTML)

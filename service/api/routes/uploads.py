@@ -8,10 +8,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from service.access.keys import ApiKey
 from service.access.scopes import Scope
 from service.api.bodies import media_type, write_body
-from service.api.dependencies import Caller, Service
+from service.api.dependencies import Caller, Service, key_id
 from service.api.errors import UnsupportedMediaType
 from service.api.problems import PROBLEMS
 from service.api.routing import PooledRoute, needs
@@ -29,7 +28,7 @@ Offset = Annotated[str, Header(alias="Upload-Offset", pattern=NUMBER, descriptio
 @needs(Scope.ADMIN)
 def create(service: Service, response: Response, caller: Caller, length: Length) -> Upload:
     """An empty upload of a bundle, for the key that made it alone. It expires a day after its last byte."""
-    made = service.uploads.create(_owner(caller), int(length))
+    made = service.uploads.create(key_id(caller), int(length))
     response.headers["Location"] = f"/v1/uploads/{made.id}"
     return _described(response, made)
 
@@ -39,7 +38,7 @@ def create(service: Service, response: Response, caller: Caller, length: Length)
 def show(service: Service, response: Response, caller: Caller, upload: str) -> Upload:
     """How much of it has arrived; HEAD has the same headers."""
     response.headers["Cache-Control"] = "no-store"
-    return _described(response, service.uploads.get(_owner(caller), upload))
+    return _described(response, service.uploads.get(key_id(caller), upload))
 
 
 @router.patch(
@@ -56,7 +55,7 @@ async def append(request: Request, service: Service, caller: Caller, upload: str
         raise UnsupportedMediaType(f"expected Content-Type: {OFFSET_STREAM}")
     if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise UnsupportedMediaType("an offset counts the bytes that are sent: expected no Content-Encoding")
-    owner, pools = _owner(caller), service.pools
+    owner, pools = key_id(caller), service.pools
     with closing(await pools.reading.run(service.uploads.writer, owner, upload, int(offset))) as writer:
         await write_body(request, writer.room, writer.write)
         await asyncio.get_running_loop().run_in_executor(pools.writing, writer.flush)
@@ -69,11 +68,7 @@ async def append(request: Request, service: Service, caller: Caller, upload: str
 @needs(Scope.ADMIN)
 def remove(service: Service, caller: Caller, upload: str) -> None:
     """Deletes what has arrived of it."""
-    service.uploads.remove(_owner(caller), upload)
-
-
-def _owner(caller: ApiKey | None) -> str | None:
-    return None if caller is None else caller.id
+    service.uploads.remove(key_id(caller), upload)
 
 
 def _describe(response: Response, upload: uploads.Upload) -> None:

@@ -54,13 +54,6 @@ def outputs(signature: Signature) -> list[TensorSpec]:
     return [TensorSpec(each.name, FLOATS[each.dtype or "float32"], None) for each in signature.outputs]
 
 
-def columns(signature: Signature) -> list[str]:
-    """The labels of the columns of `probabilities`; none for a regression."""
-    if signature.task is Task.MULTILABEL:
-        return [each.name for each in signature.outputs]
-    return [as_text(each) for each in signature.classes]
-
-
 def datatype_of(of: Input) -> str:
     """The datatype of an input."""
     return COLUMN_TYPES[of.type].datatype or FLOATS[of.dtype or "float32"]

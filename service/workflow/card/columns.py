@@ -7,11 +7,11 @@ from typing import Any
 from service.workflow.card.document import Block, Code, Paragraph, Table
 from service.workflow.card.recorded import NOT_RECORDED, find, names, objects, shown, text, values
 from service.workflow.data.types.column_type import ColumnType
+from service.workflow.data.types.datetime import FIRST, LAST
 from service.workflow.data.types.registry import COLUMN_TYPES
 
 MOST_COLUMNS = 200  # in a table
 MOST_CATEGORIES = 12  # of a column
-LATEST = 253_402_300_800.0  # seconds from 1970 to the end of the year 9999
 QUESTIONS = {
     "regression": "regression: numbers are predicted",
     "binary": "binary classification: one of two classes is predicted, with its probability",
@@ -57,7 +57,7 @@ def outputs(manifest: Mapping[str, Any]) -> list[Block]:
 
 def moment(seconds: float) -> str:
     """Seconds since 1970 (UTC) as a date, with the time unless that is midnight; the number itself beyond the year 9999."""
-    if not -62_135_596_800 <= seconds < LATEST:
+    if not FIRST <= seconds < LAST:
         return f"{shown(seconds)} seconds since 1970"
     found = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=round(seconds, 3))
     day, time = found.date().isoformat(), found.time().isoformat()

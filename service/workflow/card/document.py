@@ -105,6 +105,11 @@ def printable(text: str) -> str:
     )
 
 
+def printable_lines(text: str) -> str:
+    """A text of several lines, each printable, as in a block of code."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def lines(text: str) -> list[str]:
     """The lines of a text, each printable and without spaces around it."""
     return [printable(each).strip() for each in text.replace("\r\n", "\n").split("\n")]

@@ -17,6 +17,7 @@ from service.workflow.card.document import (
     Text,
     lines,
     printable,
+    printable_lines,
     spans,
 )
 
@@ -89,5 +90,4 @@ def _code_block(block: CodeBlock) -> str:
     """In a fence that is longer than any in the text."""
     longest = max((len(each) for each in re.findall("`+", block.text)), default=0)
     fence = "`" * max(3, longest + 1)
-    text = "\n".join(map(printable, block.text.split("\n")))
-    return f"{fence}{block.language}\n{text}\n{fence}"
+    return f"{fence}{block.language}\n{printable_lines(block.text)}\n{fence}"

@@ -19,6 +19,7 @@ from service.workflow.card.document import (
     Text,
     lines,
     printable,
+    printable_lines,
     spans,
 )
 
@@ -84,8 +85,7 @@ def _block(block: Block) -> str:
         case Items():
             return _all("li", block.items, "<ul>{}</ul>")
         case CodeBlock():
-            text = "\n".join(map(printable, block.text.split("\n")))
-            return f"<pre><code>{escape(text)}</code></pre>"
+            return f"<pre><code>{escape(printable_lines(block.text))}</code></pre>"
         case Picture():
             title = _escaped(block.title)
             return f'<figure><img src="{escape(block.address)}" alt="{title}"><figcaption>{title}</figcaption></figure>'

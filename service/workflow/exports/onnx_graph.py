@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from service import __version__
-from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.signature import Input, Signature
 from service.workflow.tasks import LABEL_THRESHOLD, Task
@@ -101,17 +100,10 @@ def with_named_columns(model: "ModelProto", signature: Signature, columns: Mappi
     model.producer_name, model.producer_version = "Modelwright", __version__
     model.doc_string = str(__doc__).partition("\n\n")[2]
     del model.metadata_props[:]
-    documents = {"signature": signature.model_dump(mode="json"), "classes": _classes(signature)}
+    documents = {"signature": signature.model_dump(mode="json"), "classes": signature.labels}
     onnx.helper.set_model_props(model, {name: orjson.dumps(each).decode() for name, each in documents.items()})
     onnx.checker.check_model(model)
     return model
-
-
-def _classes(signature: Signature) -> list[str]:
-    """The names of the columns of `probabilities`."""
-    if signature.task is Task.MULTILABEL:
-        return [each.name for each in signature.outputs]
-    return [as_text(each) for each in signature.classes]
 
 
 def _unused_prefix(names: list[str]) -> str:
@@ -166,7 +158,7 @@ class _Parts:
                 nodes.append(helper.make_node("Gather", [answers, place], [name], axis=1))
                 self._graph.output.append(helper.make_tensor_value_info(name, dtype, [ROWS]))
             return nodes
-        classes = _classes(signature)
+        classes = signature.labels
         multilabel = signature.task is Task.MULTILABEL
         shape: list[str | int] = [ROWS, len(classes)] if multilabel else [ROWS]
         self._graph.output.append(helper.make_tensor_value_info(names.labels, TensorProto.STRING, shape))
