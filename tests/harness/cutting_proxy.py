@@ -12,7 +12,7 @@ PIECE = 2**16
 
 class CuttingProxy:
     """Forwards connections, and counts the bytes in each direction. A connection that has brought the bytes of the next cut in
-    one direction is closed at once on both sides.
+    one direction, and no more of them, is closed at once on both sides.
 
     Args:
         url: of the server.
@@ -81,11 +81,11 @@ class CuttingProxy:
         with suppress(OSError):
             while piece := source.recv(PIECE):
                 with self._lock:
+                    cut = bool(self._cuts[direction]) and passed + len(piece) >= self._cuts[direction][0]
+                    if cut:
+                        piece = piece[: max(0, self._cuts[direction].pop(0) - passed)]
                     self.bytes[direction] += len(piece)
                     passed += len(piece)
-                    cut = bool(self._cuts[direction]) and passed >= self._cuts[direction][0]
-                    if cut:
-                        self._cuts[direction].pop(0)
                 target.sendall(piece)
                 if cut:
                     self._before_cut()
