@@ -36,6 +36,7 @@ from service.api.routes import (
     retention,
     training_jobs,
     uploads,
+    web,
 )
 from service.api.security_headers import ALWAYS
 from service.background.channel import Channel
@@ -70,6 +71,7 @@ ROUTERS = (
     keys,
     audit,
     *dialects.ROUTERS,
+    web,
 )
 
 

@@ -17,7 +17,13 @@ _PAGE: Line = (
     b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 )
-PAGES = {"/docs": _PAGE, "/docs/oauth2-redirect": _PAGE}  # pages for browsers, with scripts of this service only
+_DASHBOARD: Line = (
+    b"content-security-policy",
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    b"require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+)
+# pages for browsers, with scripts of this service only
+PAGES = {"/": _DASHBOARD, "/docs": _PAGE, "/docs/oauth2-redirect": _PAGE}
 _CARD: Line = (b"content-security-policy", card.POLICY.encode())
 
 

@@ -1,9 +1,8 @@
 """Liveness and readiness of the service."""
 
 from fastapi import APIRouter, Response
-from fastapi.responses import PlainTextResponse, RedirectResponse
+from fastapi.responses import PlainTextResponse
 
-from service.access.scopes import Scope
 from service.api.dependencies import Service
 from service.api.routing import needs
 from service.api.schemas.bodies import plain_refusal
@@ -30,10 +29,3 @@ async def readyz(service: Service) -> Response:
     if service.feed.closed:
         return PlainTextResponse("stopping\n", 503, {"Retry-After": "5"})
     return PlainTextResponse("ok\n")
-
-
-@router.get("/", include_in_schema=False)
-@needs(Scope.PREDICT)
-async def root() -> Response:
-    """The documentation, until there is a dashboard."""
-    return RedirectResponse("/docs")

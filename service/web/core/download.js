@@ -1,0 +1,22 @@
+// Downloads. A browser sends no key with a plain link, so with a key the file is fetched first.
+import { key, request, url } from "./api.js";
+
+/** Saves what `GET path` answers as a file of that name. Throws as `request` does. */
+export async function download(path, name, { query, headers } = {}) {
+  if (!key.value && !headers) {
+    await request(path, { method: "HEAD", query }); // an error is shown here, not saved as a file
+    save(url(path, query).href, name);
+    return;
+  }
+  const file = await (await request(path, { query, headers })).blob();
+  const address = URL.createObjectURL(file);
+  save(address, name);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+function save(address, name) {
+  const anchor = document.createElement("a");
+  anchor.href = address;
+  anchor.download = name;
+  anchor.click();
+}
