@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from docs.api_reference import PAGE, page
 from service.api.problems import TABLE
 from service.app import create_app
 from service.jobs.job import MOVES
@@ -50,6 +51,10 @@ def test_every_route_is_in_the_docs(tmp_path: Path) -> None:
     paths = create_app(start_up(Settings(home=tmp_path))).framework.openapi()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert documented == routes | {"GET /"}
+
+
+def test_the_reference_of_the_api_is_of_today() -> None:
+    assert PAGE.read_text() == page(), "scripts/api-reference writes it again"
 
 
 def test_every_format_of_a_data_set_is_in_the_docs() -> None:

@@ -1,0 +1,45 @@
+"""The examples in other languages, against a real service."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
+from tests.harness.server import Server
+
+EXAMPLES = ROOT / "examples"
+FLOWER = ("sepal_length=5.1", "sepal_width=3.5", "petal_length=1.4", "petal_width=0.2")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service with the model `iris`."""
+    with Server(tmp_path_factory.mktemp("examples") / "home", slots=1) as server:
+        server.client.upload_dataset("iris", EXAMPLES / "iris.csv")
+        spec = json.loads((EXAMPLES / "iris.json").read_text())
+        server.client.wait(server.client.train({**spec, "training": {"epochs": 5}})["id"])
+        yield server
+
+
+def test_node_asks_a_model(service: Server) -> None:
+    if shutil.which("node") is None:
+        assert os.environ.get("BROWSER_TESTS") != "required"
+        pytest.skip("there is no Node")
+
+    def node(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "MODELWRIGHT_URL": service.url}
+        command = ["node", str(EXAMPLES / "predict.mjs"), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+
+    done = node("iris", *FLOWER)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) == {"label", "probabilities"}
+    wrong = node("iris", "sepal_length=long", *FLOWER[1:])
+    assert wrong.returncode == 1
+    assert "sepal_length" in wrong.stderr
+    assert node("iris").returncode == 2
