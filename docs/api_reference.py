@@ -17,9 +17,9 @@ from service.startup import start_up
 PAGE = Path(__file__).with_name("api-reference.md")
 OPENING = """# Reference of the HTTP API
 
-Made from `/openapi.json` by `scripts/api-reference`; a test compares the two. [The overview](http-api.md) explains the calls, and how
-errors look. Every call may also be answered with a problem (`4XX`, `5XX`), which is not repeated here. A running service has an example
-for every body at `/docs`.
+Made from `/openapi.json` by `scripts/api-reference`; a test compares the two. [The overview](http-api.md) explains
+the calls, and how errors look. Every call may also be answered with a problem (`4XX`, `5XX`), which is not repeated
+here. A running service has an example for every body at `/docs`.
 """
 LONGEST = 60  # characters of a schema in words
 
