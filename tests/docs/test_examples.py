@@ -42,3 +42,18 @@ def test_node_asks_a_model(service: Server) -> None:
     assert wrong.returncode == 1
     assert "sepal_length" in wrong.stderr
     assert node("iris").returncode == 2
+
+
+def test_the_cells_of_the_notebook_run(service: Server, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    cells = json.loads((EXAMPLES / "iris.ipynb").read_text())["cells"]
+    code = ["".join(each["source"]) for each in cells if each["cell_type"] == "code"]
+    # As Jupyter does: the value of a cell's last expression is shown, in HTML where it can be.
+    shown = "import ast, sys\nfrom pathlib import Path\nscope = {}\n" + SHOW
+    environment = {**os.environ, "MODELWRIGHT_URL": service.url, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", shown]
+    done = subprocess.run(  # noqa: S603
+        command, input=json.dumps(code), env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "iris.pt").stat().st_size > 0
