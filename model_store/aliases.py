@@ -1,10 +1,12 @@
 """Aliases of versions: each is an append-only log of numbered entries, which gives compare-and-swap and history."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+from model_store.alias_index import AliasIndex
 from model_store.backends.backend import Backend
 from model_store.clock import Clock, from_rfc3339, rfc3339, utc_now
 from model_store.collection import Collection
@@ -16,6 +18,7 @@ from model_store.errors import (
     ObjectExists,
     ObjectNotFound,
     PreconditionFailed,
+    StoreError,
     Unavailable,
     VersionInUse,
     VersionNotFound,
@@ -62,6 +65,7 @@ class Aliases:
         self._backend = backend
         self._prefix = prefix
         self.collection = collection
+        self.index = AliasIndex(backend, prefix)
         self._now = now
 
     def get(self, name: str, alias: str) -> Entry:
@@ -77,13 +81,22 @@ class Aliases:
         """Each alias of `name` with its entry in force, damaged ones too; deleted ones are left out."""
         entries = {}
         for alias in self.names(name):
-            try:
-                entry = self._in_force(name, alias)
-            except (MadeByNewer, Unavailable):
-                entry = Entry(max(self.log(name, alias).numbers(), default=0), None, "", damaged=True)
-            if entry is not None and not entry.deleted:
+            if (entry := self.shown(name, alias)[1]) is not None and not entry.deleted:
                 entries[alias] = entry
         return entries
+
+    def shown(self, name: str, alias: str) -> tuple[int, Entry | None]:
+        """As `newest`, with a damaged entry where one cannot be read."""
+        try:
+            return self.newest(name, alias)
+        except (MadeByNewer, Unavailable):
+            highest = max(self.log(name, alias).numbers(), default=0)
+            return highest, Entry(highest, None, "", damaged=True)
+
+    def newest(self, name: str, alias: str) -> tuple[int, Entry | None]:
+        """The highest number in the log, 0 if it is empty, and the entry in force, if there is one. Raises MadeByNewer."""
+        numbers = self.log(name, alias).numbers()
+        return max(numbers, default=0), self._first_in_force(name, alias, numbers)
 
     def history(self, name: str, alias: str, *, after: int = 0) -> Iterator[Entry]:
         """The entries numbered above `after`, the oldest first, deletions and damaged ones included, read one by one.
@@ -181,7 +194,7 @@ class Aliases:
         A damaged alias is taken to point there when its entry was reserved for this version.
         """
         for alias, entry in reserved.items():
-            self._settle(name, alias, entry)
+            self.settle(name, alias, entry)
         users = []
         for alias in self.names(name):
             entry_in_force = self._in_force(name, alias)
@@ -192,6 +205,15 @@ class Aliases:
                 users.append(alias)
         if users:
             raise VersionInUse(name, version, users)
+
+    def settle(self, name: str, alias: str, reserved: int) -> None:
+        """Write void entries up to the reserved number."""
+        log = self.log(name, alias)
+        while (last := max(log.numbers(), default=0)) < reserved:
+            try:
+                self._append(name, alias, Entry(last + 1, None, rfc3339(self._now()), void=True))
+            except ObjectExists:
+                continue  # the alias's own writer was faster
 
     def names(self, name: str) -> list[str]:
         """The names of all aliases, deleted ones included."""
@@ -220,32 +242,28 @@ class Aliases:
             if version is not None:
                 self.collection.reserve(name, version, alias, number)
             try:
-                return self._append(log, Entry(number, version, rfc3339(self._now())))
+                return self._append(name, alias, Entry(number, version, rfc3339(self._now())))
             except ObjectExists:
                 continue
 
-    def _settle(self, name: str, alias: str, reserved: int) -> None:
-        """Write void entries up to the reserved number."""
+    def _append(self, name: str, alias: str, entry: Entry) -> Entry:
         log = self.log(name, alias)
-        while (last := max(log.numbers(), default=0)) < reserved:
-            try:
-                self._append(log, Entry(last + 1, None, rfc3339(self._now()), void=True))
-            except ObjectExists:
-                continue  # the alias's own writer was faster
-
-    def _append(self, log: Series, entry: Entry) -> Entry:
         fields: dict[str, Any] = {"number": entry.number, "version": entry.version, "created_at": entry.created_at}
         if entry.void:
             fields["void"] = True
+        self.index.add(name, alias, entry.number)
         log.create(entry.number, seal(log.key(entry.number), fields))
         log.mark(entry.number)
+        if entry.number > 1:
+            with suppress(StoreError):  # then lists read this log, until a sweep has removed it
+                self.index.remove(name, alias, entry.number - 1)
         return entry
 
     def _in_force(self, name: str, alias: str, below: int | None = None) -> Entry | None:
         """The highest entry that is not void. Raises MadeByNewer."""
-        for number in reversed(self.log(name, alias).numbers()):
-            if below is None or number < below:
-                entry = self.entry(name, alias, number)
-                if not entry.void:
-                    return entry
-        return None
+        numbers = self.log(name, alias).numbers()
+        return self._first_in_force(name, alias, [each for each in numbers if below is None or each < below])
+
+    def _first_in_force(self, name: str, alias: str, numbers: list[int]) -> Entry | None:
+        entries = (self.entry(name, alias, number) for number in reversed(numbers))
+        return next((entry for entry in entries if not entry.void), None)

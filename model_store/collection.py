@@ -10,6 +10,7 @@ from model_store.checked_file import describe_new_file
 from model_store.clock import Clock, rfc3339, utc_now
 from model_store.content_id import new_content_id
 from model_store.contents import MANIFEST, Contents
+from model_store.deleted_names import DeletedNames
 from model_store.errors import (
     UNREADABLE,
     ContentDamaged,
@@ -26,7 +27,8 @@ from model_store.errors import (
 )
 from model_store.known_digests import KnownDigests
 from model_store.known_numbers import KnownNumbers
-from model_store.live_index import LiveIndex
+from model_store.live_index import UNKNOWN, LiveIndex
+from model_store.live_versions import LiveVersions, SeenVersions
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
 from model_store.names import check_file_names, check_name, is_name
 from model_store.os_errors import storage_errors
@@ -42,10 +44,10 @@ class Collection:
 
     A version exists from the creation of its record, which is created last, to the creation of its tombstone, in
     `<prefix>/<name>/uses/<number>/`; both by put-if-absent. So publishing and deleting are all or nothing, and safe
-    against other threads, processes and machines on the same backend. Nothing is cached but which names were deleted, so a
-    change by one process is seen by all. Every method that takes a name raises InvalidName for an illegal one, and any
-    may raise NoSpace or Unavailable. `newest_format` is the highest `format` of a manifest that is known; higher ones
-    raise MadeByNewer.
+    against other threads, processes and machines on the same backend. Nothing is remembered that the index of live versions
+    does not confirm, so a change by one process is seen by all. Every method that takes a name raises InvalidName for an
+    illegal one, and any may raise NoSpace or Unavailable. `newest_format` is the highest `format` of a manifest that is
+    known; higher ones raise MadeByNewer.
     """
 
     def __init__(self, backend: Backend, prefix: str, *, newest_format: int = 1, now: Clock = utc_now) -> None:
@@ -54,9 +56,10 @@ class Collection:
         self._digests = KnownDigests(now)
         self._backend = backend
         self._newest_format = newest_format
-        self._deleted: dict[str, list[int]] = {}
         self._known = KnownNumbers()
-        self._living = LiveIndex(backend, prefix)
+        self.deleted_names = DeletedNames(self.records)
+        self._living = LiveIndex(backend, prefix, now)
+        self._seen = SeenVersions()
         self._removals = Removals(backend, now)
         self._now = now
 
@@ -223,8 +226,12 @@ class Collection:
 
     def names(self) -> list[str]:
         """The names that have a version, sorted."""
-        names = self._living.names()
-        return [name for name in (self.all_names() if names is None else names) if not self.is_deleted(name)]
+        live = self.live()
+        return [name for name in live.names() if live.has_any(name)]
+
+    def live(self) -> LiveVersions:
+        """The versions that exist now: cheaper than `numbers` for many names. Its methods may raise Unavailable, too."""
+        return LiveVersions(self._living.read(), self._seen, self.records, self._names_not_deleted)
 
     def find(self, name: str, digest: str) -> Version | None:
         """The newest version with this digest that is whole in every file, if there is one."""
@@ -293,14 +300,20 @@ class Collection:
             record = self.record(name, number)
             content = None if record is None else record.content
             guard(last.aliases)
-            with suppress(ObjectExists):
+            doubt = self._living.doubt(
+                name, number
+            )  # whatever fails from here on: lists look whether it is still there
+            try:
                 uses.end(last, content, rfc3339(self._now()))
                 break
+            except ObjectExists:
+                self._living.end_doubt(name, number, doubt)
         with suppress(StoreError):  # it is deleted; what cannot be cleaned up now is left to sweep
             if content is not None:
                 self.contents(name).delete(content)
             records.forget(number)
-            self._living.remove(name, number)
+            self._remove_from_index(name, number, content)
+            self._living.end_doubt(name, number, doubt)
 
     def delete_all(self, name: str) -> None:
         """Delete every version of `name`. Raises NameNotFound when there is none."""
@@ -321,23 +334,6 @@ class Collection:
     def contents(self, name: str) -> Contents:
         """The contents of that name."""
         return Contents(self._backend, f"{self.prefix}/{name}", self._removals, self._digests)
-
-    def is_deleted(self, name: str) -> bool:
-        """Whether every version was deleted, which is remembered until there is another number."""
-        with suppress(Unavailable):
-            numbers = self.records(name).numbers()
-            if numbers == self._deleted.get(name):
-                return True
-            if self._has_any(name):
-                return False
-            if all(self.records(name).uses(number).last().deleted for number in numbers):
-                self._deleted[name] = numbers
-            return True
-        return False
-
-    def has_one_deleted(self, name: str) -> bool:
-        """Whether `is_deleted` has found that one version at most is left of the name, and that it is deleted."""
-        return len(self._deleted.get(name, (1, 2))) <= 1
 
     @contextmanager
     def _as_damage_of(self, name: str, number: int) -> Iterator[None]:
@@ -360,7 +356,9 @@ class Collection:
     def _claim(self, name: str, number: int, record: Record) -> tuple[int, Version | None]:
         """The number that got `record`, or that has a record with its key, and then that version."""
         while True:
-            found, won = self.records(name).claim(number, record, lambda each: self._living.add(name, each))
+            found, won = self.records(name).claim(
+                number, record, lambda each: self._living.add(name, each, record.content)
+            )
             if won:
                 return found, None
             with suppress(NotFound):  # deleted in between: then it is to be published after all
@@ -382,6 +380,14 @@ class Collection:
                 if records.read(number).content == content:
                     return
         self.contents(name).delete(content)
+
+    def _names_not_deleted(self) -> list[str]:
+        return [name for name in self.all_names() if not self.deleted_names.has(name)]
+
+    def _remove_from_index(self, name: str, number: int, content: str | None) -> None:
+        indexed = {content} if content is not None else self._living.read().of(name).get(number, {UNKNOWN})
+        for each in indexed:
+            self._living.remove(name, number, each)
 
     def _live(self, name: str, number: int) -> Record:
         try:

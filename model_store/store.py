@@ -17,7 +17,7 @@ from model_store.live_index import LiveIndex
 from model_store.names import is_alias
 from model_store.removals import Removals
 from model_store.retention import Retention
-from model_store.sweep import CollectionSweep, sweep_blobs
+from model_store.sweep import CollectionSweep, sweep_alias_index, sweep_blobs
 from model_store.upgrade import upgrade
 from model_store.verification import Report, Verification
 from model_store.version import Version
@@ -41,7 +41,7 @@ class Store:
         self._now = now
         self._removals = Removals(backend, now)
         self._sweeps = [
-            CollectionSweep(collection, LiveIndex(backend, collection.prefix), self._removals)
+            CollectionSweep(collection, LiveIndex(backend, collection.prefix, now), self._removals)
             for collection in (self.models, self.datasets)
         ]
 
@@ -116,6 +116,8 @@ class Store:
         if all(whole):
             with suppress(*UNREADABLE):
                 sweep_blobs(self._blobs, self._removals, self._sweeps)
+        with suppress(*UNREADABLE):
+            sweep_alias_index(self.aliases, moment)
         self._removals.forget(moment)
         self._backend.clear_temporary(older_than_seconds)
 

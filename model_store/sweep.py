@@ -1,13 +1,15 @@
-"""What crashed processes left behind, and blobs that no version has any more: found and removed."""
+"""What crashed processes left behind, and blobs that no version has any more: found and removed. Indexes: repaired."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from model_store.aliases import Aliases
 from model_store.blobs import Blobs
+from model_store.clock import from_rfc3339
 from model_store.collection import Collection
 from model_store.content_id import is_made_by
 from model_store.errors import UNREADABLE, ContentDamaged, ObjectNotFound
-from model_store.live_index import LiveIndex
+from model_store.live_index import UNKNOWN, Indexed, LiveIndex
 from model_store.removals import Removals
 
 MOST_ANNOUNCED = 10_000  # blobs at a time
@@ -29,10 +31,10 @@ class CollectionSweep:
         A name with a record that is missing or cannot be read is skipped, since the content of that record cannot be
         distinguished from a leftover.
         """
-        indexed, readable, whole = self._living.entries(), True, True
+        indexed, readable, whole = self._living.read(), True, True
         for name in self._collection.all_names():
             try:
-                self._index(name, indexed.get(name, set()))
+                self._repair_index(name, indexed, moment)
             except UNREADABLE:  # until that is repaired, names are listed without the index
                 readable = False
             try:
@@ -69,18 +71,51 @@ class CollectionSweep:
         found = (records.readable(number) for number in records.numbers())
         return {record.content: record.digest for record in found if record is not None}
 
-    def _index(self, name: str, indexed: set[int]) -> None:
-        records = self._collection.records(name)
-        living = [] if self._collection.is_deleted(name) else list(records.live_from_highest())
-        for number in {*living} - indexed:
-            self._living.add(name, number)
-        for number in indexed - {*living}:
-            if records.uses(number).last().deleted:  # else it may be about to be published
-                self._living.remove(name, number)
+    def _repair_index(self, name: str, indexed: Indexed, moment: datetime) -> None:
+        there, living = indexed.of(name), self._living_contents(name)
+        for number, content in living.items():
+            contents = there.get(number, frozenset())
+            if content not in contents and not (content == UNKNOWN and contents):
+                self._add(name, number, content)
+        for number, contents in there.items():
+            for content in contents - {living.get(number)}:
+                if self._is_superfluous(name, number, content, living):
+                    self._living.remove(name, number, content)
+        for each, number, doubt in indexed.doubts:
+            if each == name and is_made_by(doubt, moment):
+                self._living.end_doubt(name, number, doubt)
+
+    def _living_contents(self, name: str) -> dict[int, str]:
+        """The content of each version that exists, by its number."""
+        records, found = self._collection.records(name), {}
+        for number in [] if self._collection.deleted_names.has(name) else records.numbers():
+            try:
+                found[number] = records.read(number).content
+            except ObjectNotFound:
+                continue
+            except UNREADABLE:
+                found[number] = UNKNOWN
+        return found
+
+    def _is_superfluous(self, name: str, number: int, content: str, living: dict[int, str]) -> bool:
+        """Whether an indexed content, none of `living`, cannot become that version: another content is it, it was deleted, or
+        its publish has failed. Else it may be about to be published."""
+        if number in living:
+            return living[number] != UNKNOWN
+        if self._collection.records(name).uses(number).last().deleted:
+            return True
+        return content != UNKNOWN and content not in self._collection.contents(name).ids()
+
+    def _add(self, name: str, number: int, content: str) -> None:
+        doubt = self._living.doubt(name, number)  # it may be deleted just now
+        self._living.add(name, number, content)
+        if not self._collection.records(name).is_live(number):
+            self._living.remove(name, number, content)
+        self._living.end_doubt(name, number, doubt)
 
     def _sweep(self, name: str, moment: datetime) -> bool:
         contents = self._collection.contents(name)
-        if self._collection.has_one_deleted(name) and not contents.ids():
+        if self._collection.deleted_names.has_one(name) and not contents.ids():
             return True  # only the traces of its used numbers are left
         # Ids first, records second: whatever is published in between is then seen as in use.
         there = contents.ids()
@@ -103,6 +138,33 @@ class CollectionSweep:
                 if records.ensure_tombstone(number) and number < numbers[-1]:
                     records.series.remove(number)
         return found
+
+
+def sweep_alias_index(aliases: Aliases, moment: datetime) -> None:
+    """Add to the index of aliases what it lacks, and remove what is not needed."""
+    indexed, readable = aliases.index.read(), True
+    for name in aliases.collection.all_names():
+        try:
+            for alias in aliases.names(name):
+                _sweep_alias(aliases, name, alias, indexed.of(name).get(alias, frozenset()), moment)
+        except UNREADABLE:  # until that is repaired, aliases are listed without the index
+            readable = False
+    if readable:
+        aliases.index.built()
+
+
+def _sweep_alias(aliases: Aliases, name: str, alias: str, there: frozenset[int], moment: datetime) -> None:
+    highest, entry = aliases.shown(name, alias)
+    if (
+        max(there, default=0) > highest
+    ):  # its writer was killed before the entry was there, or will write the next number
+        aliases.settle(name, alias, max(there))
+        return
+    ended = entry is not None and entry.deleted and from_rfc3339(entry.created_at) <= moment
+    if highest and not ended and highest not in there:
+        aliases.index.add(name, alias, highest)
+    for number in there if ended else there - {highest}:
+        aliases.index.remove(name, alias, number)
 
 
 def sweep_blobs(blobs: Blobs, removals: Removals, sweeps: Iterable[CollectionSweep]) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from model_store import Bundles, Store
+from model_store import Bundles, Catalogue, Store
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.access.keys import ApiKey
 from service.api.holder import Holder
 from service.api.pools import Pools
+from service.api.schemas.model import LatestRow
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.model_reference import ModelReference
@@ -38,6 +39,7 @@ class Services:
     """What a running application consists of."""
 
     store: Store
+    catalogue: Catalogue[LatestRow]
     journal: Journal
     feed: Feed
     wake: Callable[[], None]  # wakes the runner of trainings, in this process or another

@@ -11,12 +11,13 @@ import torch
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from model_store import Bundles, Store
+from model_store import Bundles, Catalogue, Store
 from service import __version__
 from service.access.keyring import Keyring
 from service.api.dependencies import Services
 from service.api.holder import Holder
 from service.api.pools import Pools
+from service.api.schemas.model import latest_row
 from service.background.channel import Channel
 from service.background.training_service import memory_limit
 from service.composition.jobs import Jobs
@@ -99,6 +100,7 @@ def _services(
     destinations, _ = startup.webhooks
     return Services(
         store=store,
+        catalogue=Catalogue(store.models, store.aliases, latest_row),
         journal=jobs.journal,
         feed=jobs.feed,
         wake=jobs.wake,

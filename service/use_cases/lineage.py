@@ -156,12 +156,10 @@ def _is_start(store: Store, version: Version, of: Version) -> bool:
 def _candidates(store: Store, version: Version) -> Iterator[tuple[str, int]]:
     """First the later versions of the same model, as most trainings that continue are, then those of other models."""
     yield from ((version.name, number) for number in store.models.numbers(version.name) if number > version.number)
-    for name in store.models.names():
+    live = store.models.live()
+    for name in live.names():
         if name != version.name:
-            try:
-                yield from ((name, number) for number in store.models.numbers(name))
-            except NotFound:
-                continue
+            yield from ((name, number) for number in live.numbers(name))
 
 
 def _exports(exports: Artifacts, version: Version) -> Iterator[Node]:

@@ -50,6 +50,8 @@ class Model:
             case "alias":
                 entry, version = self.entry(arguments[0])
                 return self if answer == (GONE if version is None else (entry, version)) else None
+            case "listed":
+                return self if answer == (arguments[0] in self.live()) else None
             case "sweep":
                 return self
         raise ValueError(do)

@@ -16,14 +16,17 @@ class CountingBackend(MemoryBackend):
     def __init__(self) -> None:
         super().__init__()
         self.cost = 0
+        self.calls = 0
 
     def read(self, key: str) -> bytes:
         self.cost += 1
+        self.calls += 1
         return super().read(key)
 
     def names(self, prefix: str) -> list[str]:
         names = super().names(prefix)
         self.cost += 1 + len(names)
+        self.calls += 1
         return names
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from model_store import Store
 from model_store.backends.local import LocalBackend
+from model_store.clock import utc_now
 from model_store.live_index import LiveIndex
 from tests.model_store.source_files import source_files
 
@@ -45,12 +46,13 @@ def test_a_missing_or_incomplete_index_is_rebuilt(store: Store, tmp_path: Path) 
     index = tmp_path / "store" / "living" / "models"
     assert store.models.names() == ["line"]  # before the first sweep
     store.sweep(3600)
-    (index / "line@1").unlink()
+    entry = next(index.glob("line@1*"))
+    entry.unlink()
     (index / "dead3@1").touch()
     (index / "strange").touch()
     store.sweep(3600)
     assert store.models.names() == ["line"]
-    assert sorted(path.name for path in index.iterdir()) == [".built", "line@1", "strange"]
+    assert sorted(path.name for path in index.iterdir()) == [".built", entry.name, "strange"]
     for path in index.iterdir():
         path.unlink()
     assert store.models.names() == ["line"]
@@ -58,17 +60,19 @@ def test_a_missing_or_incomplete_index_is_rebuilt(store: Store, tmp_path: Path) 
 
 def test_a_version_is_listed_from_its_publication_despite_concurrent_deletions(store: Store, tmp_path: Path) -> None:
     store.sweep(3600)
-    index, listed = LiveIndex(LocalBackend(tmp_path / "store"), "models"), []
+    index, listed = LiveIndex(LocalBackend(tmp_path / "store"), "models", utc_now), []
     for number in (2, 3):
         store.models.publish("line", {"format": 1}, source_files(tmp_path, {"weights": b"new"}))
         store.delete_version("line", number - 1)
-        listed.append((store.models.names(), index.entries()["line"]))
+        listed.append((store.models.names(), set(index.read().of("line"))))
     assert listed == [(["line"], {2}), (["line"], {3})]
 
 
 def test_an_announced_but_unpublished_name_is_not_listed(store: Store, tmp_path: Path) -> None:
     store.sweep(3600)
-    LiveIndex(LocalBackend(tmp_path / "store"), "models").add("ghost", 1)  # as if its process was killed here
+    LiveIndex(LocalBackend(tmp_path / "store"), "models", utc_now).add(
+        "ghost", 1, "0" * 32
+    )  # as if its process was killed here
     store.sweep(3600)
     assert store.models.names() == ["line"]
     manifest: dict[str, Any] = {"format": 1}

@@ -273,8 +273,9 @@ def _unload(service: Services, name: str) -> None:
 
 def _index(store: Store) -> list[dict[str, str]]:
     listed = []
-    for name in store.models.names():
-        for number in store.models.numbers(name):
+    live = store.models.live()
+    for name in live.names():
+        for number in live.numbers(name):
             state, reason = "READY", ""
             try:
                 store.models.get(name, number)

@@ -8,7 +8,8 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Header, Query, Response
 from safetensors.torch import save
 
-from model_store import Entry, Store, Version
+from model_store import Entry, Listed, Store, Version
+from model_store.catalogue import Listing
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
 from model_store.record import Record
 from service.access.audit import record_change
@@ -24,7 +25,7 @@ from service.api.routing import PooledRoute, needs, pool
 from service.api.row_range import row_range
 from service.api.schemas.answer import Page, page
 from service.api.schemas.bodies import file_answer
-from service.api.schemas.model import Manifest, Model, ModelPage, Parameters, ShownModel
+from service.api.schemas.model import LatestRow, Manifest, Model, ModelPage, Parameters, ShownModel
 from service.api.schemas.model import Version as ShownVersion
 from service.use_cases import inspect_tensors
 from service.use_cases.artifacts import artifact_digest
@@ -47,13 +48,13 @@ SAFETENSORS = EXPORTS["safetensors"].media_type
 @needs(Scope.PREDICT)
 def index(service: Service, after: After = None, limit: Limit = 20) -> ModelPage:
     """All models, each with its latest version and its aliases."""
-    names = service.store.models.names()
-    shown, more = cut([name for name in names if after is None or name > after], limit)
+    listing = service.catalogue.open()
+    shown, more = cut(listing.names(after, limit + 1), limit)
     named = list[str]()
 
     def listed() -> Iterator[Model]:
         for name in shown:
-            if (each := _model_if_there(service.store, name)) is not None:
+            if (each := _model_if_there(listing, name)) is not None:
                 yield each
                 named.append(name)  # the next model is wanted, so this one is in the page
 
@@ -64,12 +65,12 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> ModelPage
 @needs(Scope.PREDICT)
 def show(service: Service, name: str) -> ShownModel:
     """The model's latest version, its versions and aliases."""
-    model = _model(service.store, name)
+    found = service.catalogue.find(name)
     status = [
         {"version": str(number), "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
-        for number in reversed(service.store.models.numbers(name))
+        for number in reversed(found.numbers)
     ]
-    return {**model, "ready": True, "model_version_status": status}
+    return {**_model(found), "ready": True, "model_version_status": status}
 
 
 @router.delete(f"/{noun('name')}", status_code=204, summary="Delete a model")
@@ -255,28 +256,27 @@ def _format(plot: str, accept: str) -> tuple[str, str]:
     return plot, next(format_ for format_, media_type in FORMATS.items() if media_type == chosen)
 
 
-def _model_if_there(store: Store, name: str) -> Model | None:
+def _model_if_there(listing: Listing[LatestRow], name: str) -> Model | None:
     """The model; None if it was deleted meanwhile."""
     try:
-        return _model(store, name)
+        return _model(listing.get(name))
     except NotFound:
         return None
     except Unavailable as error:  # of this one's folder, maybe
         return damaged(Model, error, name=name, versions=0, aliases={})
 
 
-def _model(store: Store, name: str) -> Model:
-    latest = _version_or_damage(store, name, store.models.latest_number(name))
-    aliases = store.aliases.all(name)
-    damaged = [AliasCorrupt(name, alias, entry.number) for alias, entry in aliases.items() if entry.damaged]
+def _model(found: Listed[LatestRow]) -> Model:
+    errors = [AliasCorrupt(found.name, alias, entry.number) for alias, entry in found.aliases.items() if entry.damaged]
+    error = found.error or next(iter(errors), None)
     return {
-        "name": name,
-        "latest": latest["version"],
-        "versions": len(store.models.numbers(name)),
-        "aliases": {alias: entry.version for alias, entry in aliases.items()},
-        "metrics": latest["metrics"],
-        "created_at": latest["created_at"],
-        "error": latest["error"] or (error_document(damaged[0]) if damaged else None),
+        "name": found.name,
+        "latest": found.numbers[-1],
+        "versions": len(found.numbers),
+        "aliases": {alias: entry.version for alias, entry in found.aliases.items()},
+        "metrics": None if found.latest is None else found.latest["metrics"],
+        "created_at": None if found.latest is None else found.latest["created_at"],
+        "error": None if error is None else error_document(error),
     }
 
 

@@ -5,7 +5,20 @@ from typing import Any
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
+from model_store import Version as StoredVersion
 from service.api.schemas.answer import Page, closed
+
+
+class LatestRow(TypedDict):
+    """What lists of models show of the latest version."""
+
+    metrics: dict[str, Any] | None
+    created_at: str
+
+
+def latest_row(version: StoredVersion) -> LatestRow:
+    """The row of a model whose latest version this is."""
+    return {"metrics": version.manifest.get("metrics"), "created_at": version.created_at}
 
 
 @closed
