@@ -1,13 +1,16 @@
 """The Python client: every call of the HTTP API, synchronous and asynchronous, from one source.
 
     with Client("http://127.0.0.1:8000") as client:
-        job = client.wait(client.train(spec)["id"])
-        client.predict(job["model_name"], [{"x": 0.5}])
+        model = client.train("houses.csv", target="price").wait(progress=True)
+        model.predict([{"area": 80, "rooms": 3}])
 
 `AsyncClient` has the same methods: `await` those that return something, `async for` those that iterate.
 """
 
-from modelwright.cards import Cards
+from modelwright import problems
+from modelwright.access import Access
+from modelwright.aliases import Aliases
+from modelwright.datasets import Datasets
 from modelwright.drivers import Awaiting, Waiting
 from modelwright.errors import (
     ApiError,
@@ -16,30 +19,45 @@ from modelwright.errors import (
     TransferFailed,
     UnexpectedAnswer,
     Unreachable,
+    UnusableData,
     UnusableKey,
     UnusableName,
 )
-from modelwright.operations import Operations
+from modelwright.job import AsyncJob, Job
+from modelwright.jobs import Jobs
+from modelwright.model import AsyncModel, AsyncModelVersion, Model, ModelVersion
+from modelwright.models import Models
+from modelwright.plots import Plot
+from modelwright.predictions import Predicting
 from modelwright.transfers import Transfers
 from modelwright.uploads import Uploads
 
 __all__ = [
     "ApiError",
     "AsyncClient",
+    "AsyncJob",
+    "AsyncModel",
+    "AsyncModelVersion",
     "Client",
+    "Job",
     "JobFailed",
+    "Model",
+    "ModelVersion",
     "ModelwrightError",
+    "Plot",
     "TransferFailed",
     "UnexpectedAnswer",
     "Unreachable",
+    "UnusableData",
     "UnusableKey",
     "UnusableName",
+    "problems",
 ]
 
 
-class Client(Operations, Cards, Uploads, Transfers, Waiting):
+class Client(Jobs, Datasets, Models, Aliases, Predicting, Access, Uploads, Transfers, Waiting):
     """The synchronous client: each method blocks until the service has responded."""
 
 
-class AsyncClient(Operations, Cards, Uploads, Transfers, Awaiting):
+class AsyncClient(Jobs, Datasets, Models, Aliases, Predicting, Access, Uploads, Transfers, Awaiting):
     """The asynchronous client, with the same methods."""

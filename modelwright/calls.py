@@ -1,15 +1,19 @@
-"""The addresses of resources, and calls whose answer is JSON."""
+"""The addresses of resources, calls whose answer is JSON, and lists of several pages."""
 
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from modelwright.answers import Json, parse
+from modelwright.answers import parse
 from modelwright.errors import UnusableName
-from modelwright.steps import Call, Steps
+from modelwright.json_types import Json
+from modelwright.steps import Call, Item, Steps, Stream
 
 Version: TypeAlias = int | str
+T = TypeVar("T")
+_PAGE = 100
 
 
 def path(*parts: Version) -> str:
@@ -34,3 +38,27 @@ def json_of(call: Call) -> Steps[Json]:
     """The JSON object with which the call is answered."""
     response: httpx.Response = yield call
     return parse(response.content)
+
+
+def pages(kind: Callable[[Json], T], path: str, key: str, query: Mapping[str, Any] | None = None) -> Stream[T]:
+    """Every item of a list, page by page.
+
+    Args:
+        kind: what each item becomes.
+        path: the address of the list.
+        key: the field of an item after which the next page begins.
+        query: which items.
+    """
+    query = {**(query or {}), "limit": _PAGE}
+    while True:
+        page = yield from json_of(Call("GET", path, query=query))
+        for entry in page["data"]:
+            yield Item(kind(entry))
+        if not page["has_more"]:
+            return
+        query["after"] = page["data"][-1][key]
+
+
+def as_it_is(item: Json) -> Json:
+    """For lists whose items become objects with methods."""
+    return item

@@ -14,6 +14,7 @@ from modelwright.errors import ModelwrightError, UnexpectedAnswer, Unreachable, 
 from modelwright.steps import By, Call, Item, Pause, Read, Steps, Stream, Tail
 
 MOST_ANSWER_BYTES = 2**29  # the service answers with at most 128 MiB of JSON; files are read piece by piece
+MOST_RETRIES = 5  # of one call that the service refuses for a moment: some 6 s, or 5 × Retry-After
 _BLOCK = 1 << 18
 
 
@@ -107,7 +108,18 @@ def _unreachable(http: httpx.Client | httpx.AsyncClient, error: httpx.TransportE
 
 
 class Waiting:
-    """Executes each step and blocks until it is done."""
+    """Executes each step and blocks until it is done.
+
+    Args:
+        base_url: the address of the service.
+        api_key: a key of the service, if it has any.
+        timeout: seconds for a connection, and in which each piece of an answer must arrive.
+        retries: how often a call is sent again that the service refuses for a moment (429, 503), if that is safe.
+        transport: what sends the requests, if not httpx's own.
+
+    Raises:
+        Unreachable, UnusableKey: the address or the key cannot be valid.
+    """
 
     def __init__(
         self,
@@ -115,8 +127,10 @@ class Waiting:
         *,
         api_key: str | None = None,
         timeout: float = 60.0,
+        retries: int = MOST_RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self.retries = retries
         self._http = httpx.Client(**_settings(base_url, api_key, timeout), transport=transport)
 
     def __enter__(self) -> Self:
@@ -165,6 +179,8 @@ class Waiting:
                             chunks = answer.iter_bytes()
                         case By(client, inner):
                             answer = client.result_of(inner)
+                        case Read():
+                            raise RuntimeError("a Read needs a live Call before it")
                 except httpx.TransportError as error:
                     fault = _unreachable(self._http, error)
                 except ModelwrightError as error:
@@ -180,7 +196,7 @@ class Waiting:
 
 
 class Awaiting:
-    """Executes each step and awaits it."""
+    """Executes each step and awaits it; the arguments are those of `Waiting`."""
 
     def __init__(
         self,
@@ -188,8 +204,10 @@ class Awaiting:
         *,
         api_key: str | None = None,
         timeout: float = 60.0,
+        retries: int = MOST_RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self.retries = retries
         self._http = httpx.AsyncClient(**_settings(base_url, api_key, timeout), transport=transport)
 
     async def __aenter__(self) -> Self:
@@ -239,6 +257,8 @@ class Awaiting:
                                 chunks = answer.aiter_bytes()
                             case By(client, inner):
                                 answer = await client.result_of(inner)
+                            case Read():
+                                raise RuntimeError("a Read needs a live Call before it")
                     except httpx.TransportError as error:
                         fault = _unreachable(self._http, error)
                     except ModelwrightError as error:

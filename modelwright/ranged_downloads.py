@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import BinaryIO
 
 import httpx
@@ -80,13 +81,13 @@ def _part(response: httpx.Response, known: _File, have: int) -> tuple[int, int, 
     etag = headers.get("ETag", "") if headers.get("ETag", "").startswith('"') else ""
     if headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnexpectedAnswer("The file came compressed, which was not asked for.")
-    if response.status_code == httpx.codes.OK:
+    if response.status_code == HTTPStatus.OK:
         if not _LENGTH.fullmatch(headers.get("Content-Length", "")):
             raise UnexpectedAnswer("The service does not tell the size of the file.")
         size = int(headers["Content-Length"])
         return 0, size, _File(size, etag, _sha256(headers.get("Repr-Digest", "")))
     part = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-    if response.status_code != httpx.codes.PARTIAL_CONTENT or part is None or not have:
+    if response.status_code != HTTPStatus.PARTIAL_CONTENT or part is None or not have:
         raise UnexpectedAnswer
     start, last, size = map(int, part.groups())
     if (start, size, etag) != (have, known.size, known.etag) or not start <= last < size:

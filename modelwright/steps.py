@@ -19,16 +19,18 @@ class Tail:
 
 @dataclass(frozen=True)
 class Call:
-    """A request; the body of a `live` answer is left to be read piece by piece."""
+    """A request; the body of a `live` answer is left to be read piece by piece. `repeatable` says whether it may be sent again
+    after 429 and 503; None leaves that to its method and its Idempotency-Key."""
 
     method: str
     path: str
-    query: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     json: Any = None
     content: bytes | Path | Tail | None = None
     timeout: float | None = None
     live: bool = False
+    repeatable: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,14 @@ import hashlib
 import tempfile
 import zipfile
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import httpx
-
-from modelwright.answers import Json
 from modelwright.calls import Version, json_of, path, version_path
 from modelwright.drivers import Awaiting, Waiting
 from modelwright.errors import ApiError, TransferFailed, UnexpectedAnswer, Unreachable
+from modelwright.json_types import Json, is_object
 from modelwright.methods import operation
 from modelwright.ranged_downloads import receive
 from modelwright.steps import By, Call, Steps
@@ -111,9 +110,9 @@ def check_bundle(file: Path, digest: str) -> None:
 def _facts(manifest: Json) -> tuple[int, str, int]:
     """The number and the digest of a version, and how many bytes its bundle may have."""
     number, digest, files = manifest.get("version"), manifest.get("digest"), manifest.get("files")
-    if type(number) is not int or not isinstance(digest, str) or not isinstance(files, dict):
+    if type(number) is not int or not isinstance(digest, str) or not is_object(files):
         raise UnexpectedAnswer
-    sizes = [each.get("bytes") if isinstance(each, dict) else None for each in files.values()]
+    sizes = [each.get("bytes") if is_object(each) else None for each in files.values()]
     if not all(type(size) is int and size >= 0 for size in sizes):
         raise UnexpectedAnswer
     return number, digest, sum(size for size in sizes if size) + MOST_BESIDE_FILES
@@ -130,12 +129,12 @@ def _find(name: str, digest: str) -> Steps[Json | None]:
         try:
             page = yield from json_of(Call("GET", path("models", name, "versions"), query=query))
         except ApiError as error:
-            if error.status == httpx.codes.NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
         number = None
         for each in page.get("data") or ():
-            number = each.get("version") if isinstance(each, dict) else None
+            number = each.get("version") if is_object(each) else None
             if type(number) is not int or number >= query.get("after", number + 1):
                 raise UnexpectedAnswer
             if each.get("digest") == digest and not each.get("error"):
@@ -174,7 +173,7 @@ def _entry(name: str, alias: str) -> Steps[Json]:
     try:
         found = yield from json_of(Call("GET", path("models", name, "aliases", alias)))
     except ApiError as error:
-        if error.status != httpx.codes.NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise
         return {"entry": None, "version": None}
     if type(found.get("entry")) is not int:
@@ -191,7 +190,7 @@ def _move(name: str, alias: str, version: int, before: int | None) -> Steps[None
             yield Call("PUT", path("models", name, "aliases", alias), headers=headers, json={"version": version})
             return
         except (Unreachable, ApiError) as error:
-            if isinstance(error, ApiError) and error.status == httpx.codes.PRECONDITION_FAILED:
+            if isinstance(error, ApiError) and error.status == HTTPStatus.PRECONDITION_FAILED:
                 if (yield from _entry(name, alias))["version"] == version:
                     return  # by a request of ours whose answer was lost
                 raise TransferFailed(

@@ -1,20 +1,21 @@
 """Resumable uploads of bundles, and their import."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from os import PathLike
 from pathlib import Path
 
 import httpx
 
-from modelwright.answers import Json
 from modelwright.calls import json_of, path
 from modelwright.errors import ApiError, ModelwrightError, UnexpectedAnswer, Unreachable
+from modelwright.json_types import Json
 from modelwright.methods import operation
 from modelwright.steps import Call, Steps, Tail
 from modelwright.tries import Tries
 
 CONFLICT = frozenset(
-    {httpx.codes.CONFLICT}
+    {HTTPStatus.CONFLICT}
 )  # another offset than expected: what was sent before has arrived late, or not
 OFFSET_STREAM = "application/offset+octet-stream"
 LONGEST_IMPORT = 600.0  # seconds in which the service must have answered

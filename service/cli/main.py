@@ -150,7 +150,7 @@ def train(
     from service.cli.progress import follow
 
     with connect(url) as client:
-        job = client.train(read_json(spec))
+        job: dict[str, Any] = client.train(read_json(spec))
         if wait:
             job = follow(client, job, Console(stderr=True) if as_json else console)
         if as_json:

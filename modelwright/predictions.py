@@ -1,0 +1,43 @@
+"""Predictions by the name of a model, and whether the service is ready: calls of the client."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelwright.calls import Version, json_of, path, version_path
+from modelwright.errors import ApiError, Unreachable
+from modelwright.methods import operation
+from modelwright.results import Predictions
+from modelwright.steps import Call, Steps
+
+
+class Predicting:
+    """Predictions, as steps."""
+
+    @operation
+    def predict(
+        self,
+        name: str,
+        instances: Sequence[Any] | None = None,
+        *,
+        inputs: Mapping[str, Sequence[Any]] | None = None,
+        query: Mapping[str, Any] | None = None,
+        version: Version | None = None,
+    ) -> Steps[Predictions]:
+        """Predictions for rows (`instances`), for columns (`inputs`), or for a `query` by GET. `Model.predict` takes DataFrames,
+        arrays and tensors, too."""
+        if sum(given is not None for given in (instances, inputs, query)) != 1:
+            raise TypeError("give either instances, inputs or query")
+        address = path("models", name, "predictions") if version is None else version_path(name, version, "predictions")
+        if query is not None:
+            return Predictions((yield from json_of(Call("GET", address, query=query))))
+        body = {"inputs": inputs} if instances is None else {"instances": instances}
+        return Predictions((yield from json_of(Call("POST", address, json=body, repeatable=True))))
+
+    @operation
+    def ready(self) -> Steps[bool]:
+        """Whether the service can be reached and is ready to predict."""
+        try:
+            yield Call("GET", "/readyz", repeatable=False)
+        except (Unreachable, ApiError):
+            return False
+        return True
