@@ -14,10 +14,10 @@ ALWAYS = [
 POLICY: Line = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _PAGE: Line = (
     b"content-security-policy",
-    b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 )
-PAGES = {"/docs": _PAGE, "/docs/oauth2-redirect": _PAGE}  # pages for browsers, with scripts of this service only
+PAGES = {"/docs": _PAGE}  # pages for browsers, with scripts of this service only
 _CARD: Line = (b"content-security-policy", card.POLICY.encode())
 
 

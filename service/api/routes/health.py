@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from service.access.scopes import Scope
 from service.api.dependencies import Service
 from service.api.routing import needs
 from service.api.schemas.bodies import plain_refusal
@@ -33,7 +32,7 @@ async def readyz(service: Service) -> Response:
 
 
 @router.get("/", include_in_schema=False)
-@needs(Scope.PREDICT)
+@needs(None)
 async def root() -> Response:
     """The documentation, until there is a dashboard."""
     return RedirectResponse("/docs")
