@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
 
 from model_store import Store
@@ -27,6 +26,7 @@ from service.api.routes import (
     cards,
     comparisons,
     datasets,
+    docs,
     health,
     keys,
     metrics,
@@ -70,6 +70,7 @@ ROUTERS = (
     metrics,
     keys,
     audit,
+    docs,
     *dialects.ROUTERS,
     web,
 )
@@ -105,12 +106,12 @@ def create_app(
         async with open_services(startup, metrics, predictions_, database, opened, wire) as services.value:
             yield
 
-    app = FastAPIOffline(
+    app = FastAPI(
         title="Modelwright",
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        redoc_url=None,
+        openapi_url=None,  # service/api/routes/docs.py has it, and the page
         redirect_slashes=False,  # the redirect would use the Host header, which clients choose
     )
     app.state.services = services
@@ -121,7 +122,7 @@ def create_app(
         app.include_router(each.router)
     instrumented = Instrument(app, metrics.requests, lambda: services.get().traces)
     first = entry(startup, metrics, scopes, predictions_, instrumented)
-    app.openapi = lambda: describe(app, scopes, keys_on=startup.keyring.on)  # type: ignore[method-assign] # FastAPI's own way
+    app.openapi = lambda: describe(app, scopes, settings.root_path, keys_on=startup.keyring.on)  # type: ignore[method-assign] # FastAPI's own way
     return Application(app, first, services)
 
 

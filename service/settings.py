@@ -3,17 +3,24 @@
 import ctypes
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.addresses import parse_networks, parse_origins, parse_root_path
 
 SECRETS = ("admin_key", "database_url", "webhook_secret")  # each can be given as a file, too: `…_file`
 OBJECT_STORES = ("AWS_", "AZURE_", "GOOGLE_")  # what the variables that configure obstore begin with
 PR_SET_DUMPABLE = 4
+PARSERS: dict[str, Callable[[str], object]] = {
+    "allowed_origins": parse_origins,
+    "root_path": parse_root_path,
+    "forwarded_allow": parse_networks,
+}
 
 
 class InvalidSettings(ValueError):
@@ -50,7 +57,8 @@ class Settings(BaseSettings):
         if not fault["loc"]:
             return fault["msg"].removeprefix("Value error, ")
         name = str(fault["loc"][0])
-        expected = fault["msg"][:1].lower() + fault["msg"][1:]
+        message = fault["msg"].removeprefix("Value error, ")
+        expected = message[:1].lower() + message[1:]
         return f"MODELWRIGHT_{name.upper()}: {expected} ({cls.model_fields[name].description})"
 
     @model_validator(mode="before")
@@ -69,6 +77,13 @@ class Settings(BaseSettings):
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "it is no text"
                 raise ValueError(f"{variable}_FILE cannot be read: {reason}") from None
+        return given
+
+    @field_validator("allowed_origins", "root_path", "forwarded_allow")
+    @classmethod
+    def _check_address(cls, given: str | None, about: ValidationInfo) -> str | None:
+        if given is not None:
+            PARSERS[str(about.field_name)](given)
         return given
 
     # Place
@@ -119,6 +134,21 @@ class Settings(BaseSettings):
         default=False, description="allow serving without keys on any address, which disables authentication"
     )
     keep_audit_days: float = Field(default=365.0, ge=0, description="days for which the audit log is kept")
+
+    # Browsers and proxies
+    allowed_origins: str | None = Field(
+        default=None,
+        description="origins whose web pages may call the service, comma-separated, such as `https://app.example.org`; "
+        "none if not set",
+    )
+    root_path: str | None = Field(
+        default=None, description="the path under which a proxy shows the service, such as `/mw`; the root if not set"
+    )
+    forwarded_allow: str | None = Field(
+        default=None,
+        description="addresses and networks of proxies whose `X-Forwarded-` headers are believed, comma-separated; "
+        "none if not set",
+    )
 
     # Signatures
     signing_key_file: Path | None = Field(

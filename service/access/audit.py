@@ -109,7 +109,7 @@ class Audit:
         self, what: str, on: str, before: Any = None, after: Any = None, *, who: str = COMMAND_LINE
     ) -> None:
         """Writes the line of a change by the command line, or by another that sends no request."""
-        about = {"request_id": None, "method": None, "path": None, "status": None}
+        about = {"request_id": None, "method": None, "path": None, "client": None, "status": None}
         self.append(who, [Change(what, on, before, after)], **about)
 
     def close(self) -> None:
@@ -218,7 +218,7 @@ def _line_of(path: Path, text: bytes) -> dict[str, Any]:
         return unseal(_key(path), text)[0]
     except (ValueError, MadeByNewer) as error:
         damage = {"code": DAMAGED, "detail": f"this line of the audit log is damaged: {error}"[:MOST_SAID]}
-    unknown = dict.fromkeys(("who", "key_id", "request_id", "method", "path", "status"))
+    unknown = dict.fromkeys(("who", "key_id", "request_id", "method", "path", "client", "status"))
     return {"at": f"{path.stem}T00:00:00.000000Z", **unknown, "changes": [], "error": damage}
 
 

@@ -14,8 +14,8 @@ from service.workflow.spec import TrainingSpec
 SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
 
 
-def describe(app: FastAPI, scopes: RequiredScopes, *, keys_on: bool) -> dict[str, Any]:
-    """The document; without security requirements if the service has no keys."""
+def describe(app: FastAPI, scopes: RequiredScopes, root_path: str | None, *, keys_on: bool) -> dict[str, Any]:
+    """The document; without security requirements if the service has no keys. It names the path behind a proxy, if any."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         parts = made.setdefault("components", {})
@@ -26,6 +26,8 @@ def describe(app: FastAPI, scopes: RequiredScopes, *, keys_on: bool) -> dict[str
                 operation["parameters"] = [
                     _as_sent(each) for each in operation.get("parameters", ()) if each["name"].lower() != "accept"
                 ]
+        if root_path is not None:
+            made["servers"] = [{"url": root_path}]
         app.openapi_schema = made
     return _secured(app.openapi_schema, scopes) if keys_on else app.openapi_schema
 

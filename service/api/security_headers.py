@@ -14,7 +14,7 @@ ALWAYS = [
 POLICY: Line = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _PAGE: Line = (
     b"content-security-policy",
-    b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 )
 _DASHBOARD: Line = (
@@ -23,7 +23,7 @@ _DASHBOARD: Line = (
     b"require-trusted-types-for 'script'; trusted-types 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 )
 # pages for browsers, with scripts of this service only
-PAGES = {"/": _DASHBOARD, "/docs": _PAGE, "/docs/oauth2-redirect": _PAGE}
+PAGES = {"/": _DASHBOARD, "/docs": _PAGE}
 _CARD: Line = (b"content-security-policy", card.POLICY.encode())
 
 

@@ -10,12 +10,16 @@ from typing import NamedTuple
 from starlette.types import ASGIApp
 
 from model_store.errors import StoreError
+from service.addresses import parse_networks, parse_origins
 from service.api import problems
 from service.api.dependencies import Services
 from service.api.dialects.registry import target_of
 from service.api.holder import Holder
 from service.api.middleware.authorize import Authorize
-from service.api.middleware.instrument import InstrumentedPredictions, refused, refused_connection
+from service.api.middleware.cross_origin import CrossOrigin
+from service.api.middleware.instrument import InstrumentedPredictions, answered_before, refused_connection
+from service.api.middleware.proxies import Proxies
+from service.api.middleware.root_path import RootPath
 from service.api.middleware.scopes import RequiredScopes
 from service.api.predictions.endpoint import PredictionEndpoint
 from service.api.predictions.fast_path import FastPath
@@ -48,7 +52,7 @@ class OpenPredictions(NamedTuple):
 class Entry(NamedTuple):
     """The ASGI application in front of the framework, and what makes the protocol of a new connection."""
 
-    app: Authorize
+    app: ASGIApp
     connection: Callable[..., IdleConnection]
 
 
@@ -60,9 +64,12 @@ def entry(
     framework: ASGIApp,
 ) -> Entry:
     """What a request passes before the framework: authorization, then the router of predictions; or the fast path."""
+    settings = startup.settings
+    cross_origin = CrossOrigin(parse_origins(settings.allowed_origins) if settings.allowed_origins else ())
+    proxies = Proxies(parse_networks(settings.forwarded_allow) if settings.forwarded_allow else ())
     router = PredictionRouter(
         framework,
-        partial(target_of, default_model=default_model(startup.settings)),
+        partial(target_of, default_model=default_model(settings)),
         lambda: predictions.get().endpoint,
     )
     app = Authorize(
@@ -70,16 +77,26 @@ def entry(
         startup.keyring,
         startup.audit,
         needed=scopes.needed,
-        refused=partial(refused, metrics.requests),
-        any_host=startup.settings.insecure,
+        answered=partial(answered_before, metrics.requests),
+        any_host=settings.insecure,
+        cross_origin=cross_origin,
+        proxies=proxies,
     )
+    root = None if settings.root_path is None else RootPath(app, settings.root_path)
     connection = partial(
         Connection,
         answer_to=problems.answer_without_request,
         refused=partial(refused_connection, metrics.requests),
-        fast_path=FastPath(router.find, app.check, lambda: predictions.get().predictor, metrics.predictions),
+        fast_path=FastPath(
+            router.find if root is None else lambda path: router.find(root.inner(path)),
+            app.check,
+            lambda: predictions.get().predictor,
+            metrics.predictions,
+            cross_origin.lines,
+            proxies.client,
+        ),
     )
-    return Entry(app, partial(IdleConnection, begin=connection))
+    return Entry(app if root is None else root, partial(IdleConnection, begin=connection))
 
 
 @contextmanager

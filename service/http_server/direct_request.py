@@ -62,6 +62,11 @@ class DirectRequest:
         """The path, which has no query."""
         return self.url.decode("latin-1")
 
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The address and the port that the connection is from; None if they are not known."""
+        return self._connection.client
+
     def is_over(self) -> bool:
         """Whether it has been answered, or the connection is closed."""
         return self.response_complete or self.disconnected or self._connection.transport.is_closing()

@@ -53,6 +53,8 @@ def _write(scope: Scope, status: int, seconds: float, limit: _RateLimit | None) 
     state = scope.get("state", {})
     about = {name: state[name] for name in CONTEXT_FIELDS if state.get(name) is not None}
     about |= {"method": scope["method"], "path": _shown(scope["path"]), "status": status}
+    if scope.get("client"):
+        about["client"] = scope["client"][0]
     about["seconds"] = round(seconds, 6)
     if limit is not None:
         about["left_out"], limit.left_out = limit.left_out, 0

@@ -18,7 +18,7 @@ from service.telemetry.request import REQUEST_ID
 
 FIRST = ("timestamp", "level", "logger", "event")
 # The names of `extra` that are logged; those of libraries are not.
-EXTRA = ("request_id", "trace_id", "job_id", "method", "path", "status", "seconds", "key", "left_out")
+EXTRA = ("request_id", "trace_id", "job_id", "method", "path", "status", "seconds", "client", "key", "left_out")
 
 log = logging.getLogger(__name__)
 

@@ -63,10 +63,12 @@ class Traces:
     # Requests
 
     @contextmanager
-    def request(self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Span]:
+    def request(
+        self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]], scheme: str = "http"
+    ) -> Iterator[Span]:
         """The span of a request, in the trace of its client if it has one."""
         carrier = {name.decode(): value.decode("latin-1") for name, value in headers if name in CARRIED}
-        about: Attributes = {"http.request.method": method, "url.path": path[:LONGEST], "url.scheme": "http"}
+        about: Attributes = {"http.request.method": method, "url.path": path[:LONGEST], "url.scheme": scheme}
         with self._tracer.start_as_current_span(
             method,
             self._propagator.extract(carrier, Context()),

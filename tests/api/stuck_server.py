@@ -66,7 +66,7 @@ def main(folder: Path) -> None:
         Keyring(folder),
         Audit(folder / "audit"),
         needed=lambda method, path: (KeyScope.PREDICT, False),
-        refused=lambda *_: None,
+        answered=lambda *_: None,
     )
     connection = partial(Connection, answer_to=answer_to, refused=lambda *_: None, fast_path=StuckFastPath())
     listeners = open_listeners("127.0.0.1", 0)

@@ -40,9 +40,10 @@ FOREIGN = [
 @pytest.mark.parametrize("host", REBOUND)
 def test_dns_rebinding_is_refused(http: httpx.Client, host: str) -> None:
     for method, path in (("GET", "/v1/models"), ("POST", "/v1/models/line/predictions"), ("DELETE", "/v1/models/x"),
-                         ("GET", "/docs"), ("GET", "/metrics")):  # fmt: skip
+                         ("GET", "/v1/datasets"), ("GET", "/metrics")):  # fmt: skip
         assert problem(http.request(method, path, headers={"Host": host})) == (403, "forbidden")
-    assert http.get("/livez", headers={"Host": host}).status_code == 200  # which shows nothing but its state
+    for path in ("/livez", "/docs"):  # which show nothing of the service's data
+        assert http.get(path, headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", NO_HOST)
@@ -98,6 +99,17 @@ def test_any_origin_bytes_are_handled(value: bytes, method: str, any_host: bool)
     assert any_host or host is not None or value.lower().lstrip(b"[").startswith((b"localhost", b"127.", b"::1", b"0:"))
     origin = check_browser(method, {b"host": b"localhost", b"origin": value}, any_host=any_host)
     assert (origin is None) == (method == "GET" or value.lower().endswith(b"://localhost"))
+
+
+def test_pages_of_a_named_origin_change_something() -> None:
+    def allows(origin: bytes) -> bool:
+        return origin == b"https://app.example"
+
+    for origin, refused in ((b"https://app.example", False), (b"https://other.example", True), (b"null", True)):
+        headers = {b"host": b"localhost:8000", b"origin": origin, b"sec-fetch-site": b"cross-site"}
+        assert (check_browser("POST", headers, any_host=False, allows=allows) is not None) == refused
+    rebound = {b"host": b"evil.com", b"origin": b"https://app.example"}
+    assert check_browser("POST", rebound, any_host=False, allows=allows) is not None
 
 
 def test_a_request_without_host_is_refused() -> None:

@@ -29,6 +29,7 @@ class AuditedRequest:
             "request_id": request_id,
             "method": scope["method"],
             "path": scope["path"][:LONGEST_PATH],
+            "client": scope["client"][0] if scope.get("client") else None,
         }
 
     async def answered_by(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,17 +4,21 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.audit import Audit
 from service.access.errors import AccessError, Forbidden, Unauthorized, UnknownKey
 from service.access.keyring import Keyring
 from service.access.keys import ApiKey
+from service.access.loopback import is_loopback
 from service.access.scopes import Scope as KeyScope
 from service.api.dependencies import CALLER
 from service.api.dialects.registry import dialect_of
 from service.api.middleware.audit import AuditedRequest
 from service.api.middleware.browser_guard import check_browser
+from service.api.middleware.cross_origin import CrossOrigin
+from service.api.middleware.proxies import Client, Proxies
 from service.api.problems import answer_for, answer_to
 from service.api.security_headers import policy_of
 from service.http_server.errors import CutOff
@@ -33,8 +37,10 @@ class Authorize:
         keyring: the keys.
         audit: the log of requests that may change something.
         needed: gives the scope that a method and path need, None for no key, and whether the request is audited.
-        refused: is called after each refusal with the request, the status, and the seconds that it took.
-        any_host: whether Host may be anything without keys.
+        answered: is called after each response that is made here with the request, the status, and the seconds that it took.
+        any_host: whether Host may be anything without keys, and the client anywhere.
+        cross_origin: the origins whose pages may call the service.
+        proxies: that are trusted.
     """
 
     def __init__(
@@ -44,15 +50,19 @@ class Authorize:
         audit: Audit,
         *,
         needed: Callable[[str, str], tuple[KeyScope | None, bool]],
-        refused: Callable[[Scope, int, float], None],
+        answered: Callable[[Scope, int, float], None],
         any_host: bool = False,
+        cross_origin: CrossOrigin | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         self._app = app
         self._needed = needed
-        self._refused = refused
+        self._answered = answered
         self._keyring = keyring
         self._audit = audit
         self._any_host = any_host
+        self._cross_origin = cross_origin or CrossOrigin()
+        self._proxies = proxies or Proxies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it."""
@@ -65,7 +75,7 @@ class Authorize:
         began, headers = time.perf_counter(), dict(scope["headers"])
         name = request_id(headers)
         REQUEST_ID.set(name)
-        lines = ((b"request-id", name.encode()), policy_of(scope["path"]))
+        lines = ((b"request-id", name.encode()), policy_of(scope["path"]), *self._cross_origin.lines(headers))
         started = False
 
         def reply(message: Message) -> Awaitable[None]:
@@ -87,8 +97,16 @@ class Authorize:
         self, scope: Scope, receive: Receive, reply: Send, headers: Mapping[bytes, bytes], began: float
     ) -> None:
         name = REQUEST_ID.get()
+        if (preflight := self._cross_origin.preflight(scope["method"], headers)) is not None:
+            await self._answer(preflight, scope, receive, reply, began)
+            return
         need, changes = self._needed(scope["method"], scope["path"])
-        key, refused = self.check(need, scope["method"], headers)
+        peer = scope.get("client")
+        if self._proxies.trusts(peer):
+            forwarded_for = (value for name, value in scope["headers"] if name == b"x-forwarded-for")
+            scope["client"] = self._proxies.client(peer, forwarded_for)
+            scope["scheme"] = self._proxies.scheme(peer, headers)
+        key, refused = self.check(need, scope["method"], headers, peer)
         scope[CALLER] = key
         scope.setdefault("state", {})["request_id"] = name  # for the access log, as is the key
         if key is not None:
@@ -108,11 +126,14 @@ class Authorize:
         response = dialect_of(scope["path"]).refuse(answer_to(error))
         if isinstance(error, CutOff):
             response.headers["Connection"] = "close"
+        await self._answer(response, scope, receive, reply, began)
+
+    async def _answer(self, response: Response, scope: Scope, receive: Receive, reply: Send, began: float) -> None:
         await response(scope, receive, reply)
-        self._refused(scope, response.status_code, time.perf_counter() - began)
+        self._answered(scope, response.status_code, time.perf_counter() - began)
 
     def check(
-        self, need: KeyScope | None, method: str, headers: Mapping[bytes, bytes]
+        self, need: KeyScope | None, method: str, headers: Mapping[bytes, bytes], peer: Client
     ) -> tuple[ApiKey | None, AccessError | None]:
         """Verifies the key of a request.
 
@@ -120,6 +141,7 @@ class Authorize:
             need: the scope that the request needs; None if it needs no key.
             method: its HTTP method.
             headers: by name in lower case.
+            peer: who has connected: a client or a proxy.
 
         Returns:
             The key, None if there is none, and the error if the request must be refused.
@@ -127,7 +149,7 @@ class Authorize:
         if need is None:
             return None, None
         if not self._keyring.on:
-            return None, check_browser(method, headers, any_host=self._any_host)
+            return None, self._check_without_keys(method, headers, peer)
         given = headers.get(b"authorization")
         key = self._keyring.verify(given)
         if key is None:
@@ -135,3 +157,13 @@ class Authorize:
         if key.level < need:
             return key, Forbidden(f"This needs a key with the scope {need.word}; this one has {key.level.word}.")
         return key, None
+
+    def _check_without_keys(self, method: str, headers: Mapping[bytes, bytes], peer: Client) -> AccessError | None:
+        if self._proxies.trusts(peer):
+            client = self._proxies.client(peer, [headers.get(b"x-forwarded-for", b"")])
+            if not self._any_host and client is not None and not is_loopback(client[0]):
+                return Forbidden(
+                    "This service has no keys and answers its own machine only. Make a key: modelwright keys create."
+                )
+            headers = {**headers, b"host": self._proxies.host(peer, headers)}
+        return check_browser(method, headers, any_host=self._any_host, allows=self._cross_origin.allows)

@@ -63,8 +63,8 @@ class Instrument:
             traces.answered(span, scope["method"], route, answer.status, state["job_id"])
 
 
-def refused(requests: RequestFigures, scope: Scope, status: int, seconds: float) -> None:
-    """Records a request that was not authorized. It has no span."""
+def answered_before(requests: RequestFigures, scope: Scope, status: int, seconds: float) -> None:
+    """Records a request that was answered before the framework: not authorized, or a preflight. It has no span."""
     begin(None)
     access_log.write(scope, status, seconds)
     requests.answered(scope["method"], None, status, seconds)
@@ -143,4 +143,8 @@ class _Answer:
 
 
 def _span(traces: "Traces | None", scope: Scope) -> AbstractContextManager[Any]:
-    return nullcontext() if traces is None else traces.request(scope["method"], scope["path"], scope["headers"])
+    return (
+        nullcontext()
+        if traces is None
+        else traces.request(scope["method"], scope["path"], scope["headers"], scope["scheme"])
+    )

@@ -12,13 +12,8 @@ from fastapi.routing import APIRoute
 from service.access.scopes import Scope
 from service.api.routing import ADMIN, Need, need_of
 
-# FastAPI's own routes, and a call of Triton's clients that is not offered: its answer is 404 for any key
-UNLISTED = (
-    "GET /docs",
-    "GET /openapi.json",
-    "GET /static-offline-docs/{file}",
-    "POST /v2/repository/{repository}/index",
-)
+# A call of Triton's clients that is not offered: its answer is 404 for any key
+UNLISTED = ("POST /v2/repository/{repository}/index",)
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 LONGEST = 256  # characters of paths that are cached
 

@@ -24,7 +24,8 @@ from service.telemetry.predictions import PredictionFigures
 from service.telemetry.request import REQUEST_ID, request_id
 from service.workflow.errors import InvalidInstances
 
-Authorize = Callable[[KeyScope, str, Headers], tuple[ApiKey | None, AccessError | None]]
+Client = tuple[str, int] | None  # address and port; None if it is not known
+Authorize = Callable[[KeyScope, str, Headers, Client], tuple[ApiKey | None, AccessError | None]]
 
 
 class FastPath:
@@ -35,6 +36,8 @@ class FastPath:
         authorize: gives the key of a request, and the error if it must be refused.
         predictor: gives the predictor; None where no request takes this path.
         figures: counts the responses.
+        cross_origin: gives the headers for web pages of other sites.
+        client_of: gives the client behind a trusted proxy.
     """
 
     def __init__(
@@ -43,21 +46,25 @@ class FastPath:
         authorize: Authorize,
         predictor: Callable[[], Predictor | None],
         figures: PredictionFigures,
+        cross_origin: Callable[[Headers], tuple[tuple[bytes, bytes], ...]],
+        client_of: Callable[[Client, list[bytes]], Client],
     ) -> None:
         self.find = find
+        self.figures = figures
+        self.cross_origin = cross_origin
+        self.client_of = client_of
         self._authorize = authorize
         self._predictor = predictor
-        self._figures = figures
 
     def answer(self, request: DirectRequest, target: Target) -> bool:
         """Returns whether the request is answered here, now or in the next iteration of the event loop."""
         headers, predictor = request.headers, self._predictor()
         if predictor is None or b"content-encoding" in headers:
             return False
-        key, refused = self._authorize(KeyScope.PREDICT, "POST", headers)
+        key, refused = self._authorize(KeyScope.PREDICT, "POST", headers, request.client)
         if refused is not None:
             return False
-        waiter = _Waiter(request, target, key, self._figures)
+        waiter = _Waiter(self, request, target, key)
         try:
             waiter.prediction = post_request(target, headers, request.body, None, waiter.began)
             started = predictor.start(waiter.prediction, waiter.for_result)
@@ -73,14 +80,14 @@ class FastPath:
 class _Waiter:
     """Sends the response to a direct request once its body is computed."""
 
-    __slots__ = ("_figures", "_key", "_request", "_request_id", "_result", "_target", "began", "done", "prediction")
+    __slots__ = ("_fast_path", "_key", "_request", "_request_id", "_result", "_target", "began", "done", "prediction")
     _result: PredictionResult
 
-    def __init__(self, request: DirectRequest, target: Target, key: ApiKey | None, figures: PredictionFigures) -> None:
+    def __init__(self, fast_path: FastPath, request: DirectRequest, target: Target, key: ApiKey | None) -> None:
+        self._fast_path = fast_path
         self._request = request
         self._target = target
         self._key = key
-        self._figures = figures
         self._request_id = request_id(request.headers)
         self.began = time.perf_counter()
         self.done = request.is_over
@@ -98,16 +105,18 @@ class _Waiter:
         version, special = result.version, special_headers(result, self._target[1])
         head = _head(version, result.encoder.media_type)
         self._send(200, head + rendered(special) if special else head, body)
-        self._figures.answered(version.name, version.number, 200)
+        self._fast_path.figures.answered(version.name, version.number, 200)
 
     def set_exception(self, error: Exception) -> None:
         """Sends the response to this error."""
         token = REQUEST_ID.set(self._request_id)
         try:
             state = {"request_id": self._request_id, "key": self._key and self._key.name}
-            scope = {"method": "POST", "path": self._request.path, "state": state}
+            request, fast_path = self._request, self._fast_path
+            client = fast_path.client_of(request.client, [request.headers.get(b"x-forwarded-for", b"")])
+            scope = {"method": "POST", "path": request.path, "client": client, "state": state}
             version = None if self.prediction is None else self.prediction.version
-            response = refusal(error, scope, self._target[1], self._figures, version, self.began)
+            response = refusal(error, scope, self._target[1], fast_path.figures, version, self.began)
             lines = [line for line in response.raw_headers if line[0] != b"content-length"]
             self._send(response.status_code, rendered(lines), bytes(response.body))
         finally:
@@ -118,7 +127,9 @@ class _Waiter:
         self.set_exception(CutOff())
 
     def _send(self, status: int, head: bytes, body: bytes) -> None:
-        self._request.send(status, b"%brequest-id: %b\r\n%b" % (head, self._request_id.encode(), _POLICY), body)
+        lines = self._fast_path.cross_origin(self._request.headers)
+        around = (head, self._request_id.encode(), _POLICY, _rendered(lines) if lines else b"")
+        self._request.send(status, b"%brequest-id: %b\r\n%b%b" % around, body)
 
 
 _POLICY = rendered([POLICY])
@@ -127,3 +138,8 @@ _POLICY = rendered([POLICY])
 @lru_cache(4096)
 def _head(version: ServedVersion, media_type: str) -> bytes:
     return rendered([*version_headers(version), (b"content-type", media_type.encode())])
+
+
+@lru_cache(256)
+def _rendered(lines: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    return rendered([*lines])

@@ -10,7 +10,8 @@ from service.api.schemas.bodies import PATTERNS
 
 _LINE: Any = {"example": {
     "id": "2026-11-23:412", "at": "2026-11-23T10:15:00.000000Z", "who": "ann", "key_id": "5f1c09aa27d3",
-    "request_id": "3f0c9a7be51d4286", "method": "PUT", "path": "/v1/models/line/aliases/production", "status": 200,
+    "request_id": "3f0c9a7be51d4286", "method": "PUT", "path": "/v1/models/line/aliases/production", "client": "203.0.113.7",
+    "status": 200,
     "changes": [{"what": "alias.moved", "on": "line/production", "from": 2, "to": 3}],
 }}  # fmt: skip
 KEY_EXAMPLE = {"name": "scraper", "scopes": ["predict"], "expires_in_days": 90}
@@ -27,6 +28,7 @@ KEY_SCHEMA = {
 
 # What their absence means, for OpenAPI: a key of a typed dictionary has no default.
 LeftOut = Annotated[int, Field(json_schema_extra={"default": 0})]
+ClientAddress = Annotated[str | None, Field(json_schema_extra={"default": None})]
 LineError = Annotated[dict[str, Any] | None, Field(json_schema_extra={"default": None})]
 
 
@@ -61,6 +63,7 @@ class AuditLine(TypedDict):
     request_id: str | None
     method: str | None
     path: str | None
+    client: NotRequired[ClientAddress]  # not in lines of versions that did not write it
     status: int | None
     changes: list[dict[str, Any]]
     left_out: NotRequired[LeftOut]  # only where attempts before this one, by the same, have no line of their own
