@@ -1,6 +1,5 @@
 """The drivers that execute the steps of operations: one blocks, the other awaits."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, closing
@@ -248,7 +247,9 @@ class Awaiting:
                     try:
                         match step:
                             case Pause(seconds):
-                                await asyncio.sleep(seconds)
+                                from asyncio import sleep  # slow to import, and not used by Client
+
+                                await sleep(seconds)
                             case Read() if chunks:
                                 answer = await anext(chunks, b"")
                             case Call():

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeAlias
 
-from modelwright import html
 from modelwright.calls import job_path, json_of, version_path
 from modelwright.drivers import Awaiting, Waiting
 from modelwright.errors import ApiError, JobFailed, ModelwrightError, Unreachable
@@ -12,7 +11,6 @@ from modelwright.events import EventParser
 from modelwright.json_types import Json
 from modelwright.methods import OfAsyncClient, OfClient, operation, returns, stream
 from modelwright.model import AsyncModelVersion, ModelVersion
-from modelwright.progress import Progress
 from modelwright.results import Attempt, Event, Metrics, Outcome, Problem, Result, Within
 from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
 
@@ -67,6 +65,8 @@ class JobBase(Result):
             JobFailed: the job has ended otherwise.
         """
         if progress is not False:
+            from modelwright.progress import Progress
+
             shown = Progress(self)
             try:
                 yield from _each(events(self.id), shown.take if progress is True else progress)
@@ -113,7 +113,9 @@ class JobBase(Result):
 
     def _repr_html_(self) -> str:
         """The job as a notebook shows it."""
-        return html.job(self)
+        from modelwright import notebook  # which only notebooks need
+
+        return notebook.job(self)
 
 
 class Job(JobBase, OfClient):

@@ -1,12 +1,12 @@
 """Training jobs: calls of the client."""
 
 import json
+import os
 import re
 import unicodedata
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
 from modelwright.calls import as_it_is, job_path, json_of, pages
 from modelwright.datasets import table_name, upload
@@ -15,7 +15,6 @@ from modelwright.job import AsyncJob, Job, attempts, ended, events
 from modelwright.json_types import Json
 from modelwright.methods import operation, returns, stream, yields
 from modelwright.results import Attempt, Dataset, Event, Metrics, Plan
-from modelwright.rows import table_of
 from modelwright.steps import Call, Steps, Stream
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
@@ -58,7 +57,7 @@ class Jobs:
             spec = _spec(data) | parts
         else:
             spec = yield from _of_table(data, target, parts)
-        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+        headers = {"Idempotency-Key": idempotency_key or os.urandom(16).hex()}
         return (yield from json_of(Call("POST", "/v1/training-jobs", headers=headers, json=spec)))
 
     @operation
@@ -142,6 +141,8 @@ def _of_table(data: Any, target: str | list[str], parts: dict[str, Any]) -> Step
         yield from json_of(upload(name, path))
     else:
         name = given or _name_of(target if isinstance(target, str) else target[0])
+        from modelwright.rows import table_of  # not needed for files
+
         content, media_type = table_of(data)
         yield from json_of(upload(name, content, media_type))
     about = {"kind": "dataset", "dataset": name, "target": target}

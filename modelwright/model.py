@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 
 import httpx
 
-from modelwright import html
 from modelwright.calls import Version, as_it_is, json_of, pages, path, version_path
 from modelwright.downloads import FilePath, save
 from modelwright.drivers import Awaiting, Waiting
@@ -15,7 +14,6 @@ from modelwright.json_types import Json
 from modelwright.methods import OfAsyncClient, OfClient, operation, returns, yields
 from modelwright.plots import Plot
 from modelwright.results import Alias, Lineage, Parameters, Problem, Result, Within
-from modelwright.rows import exchange_of
 from modelwright.steps import Call, Steps, Stream
 
 CARD_SECONDS = 30  # that the service may take to draw the plots of a page
@@ -59,6 +57,8 @@ class ModelMethods(Result):
             UnusableData: it is none of these.
             InvalidInstances: the rows do not fit the model; `errors` points at them.
         """
+        from modelwright.rows import exchange_of  # not needed by those who only look
+
         exchange = exchange_of(data)
         headers = {"Content-Type": exchange.media_type, "Accept": exchange.accept}
         response: httpx.Response = yield Call(
@@ -149,7 +149,9 @@ class VersionBase(ModelMethods):
 
     def _repr_html_(self) -> str:
         """The version as a notebook shows it."""
-        return html.version(self)
+        from modelwright import notebook  # which only notebooks need
+
+        return notebook.version(self)
 
 
 class ModelBase(ModelMethods):
@@ -197,7 +199,9 @@ class ModelBase(ModelMethods):
 
     def _repr_html_(self) -> str:
         """The model as a notebook shows it."""
-        return html.model(self)
+        from modelwright import notebook  # which only notebooks need
+
+        return notebook.model(self)
 
 
 class ModelVersion(VersionBase, OfClient):

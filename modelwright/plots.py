@@ -31,6 +31,8 @@ class Plot(bytes):
     def __repr__(self) -> str:
         return f"Plot({len(self)} bytes, {self.format})"
 
+    __str__ = __repr__
+
     def _repr_png_(self) -> bytes | None:
         return bytes(self) if self.format == "png" else None
 

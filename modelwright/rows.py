@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, TypeGuard
 
 import httpx
@@ -77,12 +76,10 @@ def table_of(data: Any) -> tuple[bytes, str]:
         return file.getvalue(), PARQUET
     if kind == "pandas.DataFrame":
         named = data.rename(columns=str)
-        if find_spec("pyarrow"):
-            try:
-                return named.to_parquet(index=False, engine="pyarrow"), PARQUET
-            except (ValueError, TypeError):  # columns of mixed objects, which pyarrow refuses
-                pass
-        return named.to_csv(index=False).encode(), CSV
+        try:
+            return named.to_parquet(index=False, engine="pyarrow"), PARQUET
+        except (ImportError, ValueError, TypeError):  # there is no pyarrow, or it refuses columns of mixed objects
+            return named.to_csv(index=False).encode(), CSV
     if _is_list(data) and data and all(map(_is_mapping, data)):
         return _json([dict(each) for each in data]), JSON
     raise UnusableData(
@@ -145,24 +142,25 @@ def _of_polars(data: Any) -> Exchange:
 
 def _of_pandas(data: Any) -> Exchange:
     named = data.rename(columns=str)
-    if find_spec("pyarrow"):
+    try:
         arrow: Any = import_module("pyarrow")
         ipc: Any = import_module("pyarrow.ipc")
+    except ImportError:
+        return Exchange(_columns(named), JSON, CSV, lambda response: _csv_as_pandas(response.content, data.index))
 
-        def read(response: httpx.Response) -> Any:
-            answer = ipc.open_stream(response.content).read_pandas()
-            answer.index = data.index
-            return answer
+    def read(response: httpx.Response) -> Any:
+        answer = ipc.open_stream(response.content).read_pandas()
+        answer.index = data.index
+        return answer
 
-        try:
-            table = arrow.Table.from_pandas(named, preserve_index=False)
-        except (ValueError, TypeError):  # columns of mixed objects, which pyarrow refuses
-            return Exchange(_columns(named), JSON, ARROW, read)
-        sink = arrow.BufferOutputStream()
-        with ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        return Exchange(sink.getvalue().to_pybytes(), ARROW, ARROW, read)
-    return Exchange(_columns(named), JSON, CSV, lambda response: _csv_as_pandas(response.content, data.index))
+    try:
+        table = arrow.Table.from_pandas(named, preserve_index=False)
+    except (ValueError, TypeError):  # columns of mixed objects, which pyarrow refuses
+        return Exchange(_columns(named), JSON, ARROW, read)
+    sink = arrow.BufferOutputStream()
+    with ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return Exchange(sink.getvalue().to_pybytes(), ARROW, ARROW, read)
 
 
 def _columns(frame: Any) -> bytes:
