@@ -159,8 +159,8 @@ class Listing(Generic[Row]):
         for alias, numbers in sorted(self._aliases.of(name).items()):
             known = read.entries.get(alias)
             found[alias] = known if known and numbers == {known[0]} else aliases.shown(name, alias)
-            highest, entry = found[alias]
-            if numbers == {highest} and not (entry is not None and entry.damaged):
+            _, entry = found[alias]
+            if entry is None or not entry.damaged:
                 settled[alias] = found[alias]
         shown = {alias: entry for alias, (_, entry) in found.items() if entry is not None and not entry.deleted}
         return (read if settled == read.entries else replace(read, entries=settled)), shown

@@ -300,9 +300,8 @@ class Collection:
             record = self.record(name, number)
             content = None if record is None else record.content
             guard(last.aliases)
-            doubt = self._living.doubt(
-                name, number
-            )  # whatever fails from here on: lists look whether it is still there
+            # Whatever fails from here on: lists look whether the version is still there.
+            doubt = self._living.doubt(name, number)
             try:
                 uses.end(last, content, rfc3339(self._now()))
                 break

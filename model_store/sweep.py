@@ -155,10 +155,8 @@ def sweep_alias_index(aliases: Aliases, moment: datetime) -> None:
 
 def _sweep_alias(aliases: Aliases, name: str, alias: str, there: frozenset[int], moment: datetime) -> None:
     highest, entry = aliases.shown(name, alias)
-    if (
-        max(there, default=0) > highest
-    ):  # its writer was killed before the entry was there, or will write the next number
-        aliases.settle(name, alias, max(there))
+    if max(there, default=0) > highest:
+        aliases.settle(name, alias, max(there))  # its writer was killed, or will write the next number
         return
     ended = entry is not None and entry.deleted and from_rfc3339(entry.created_at) <= moment
     if highest and not ended and highest not in there:

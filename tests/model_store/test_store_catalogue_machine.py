@@ -17,7 +17,7 @@ NAMES = st.sampled_from(["a", "b"])
 ALIASES = st.sampled_from(["production", "staging"])
 NUMBERS = st.integers(1, 4)
 PROCESSES = st.integers(0, 1)
-FAULTS = st.none() | st.tuples(st.integers(1, 12), st.booleans(), st.booleans())
+FAULTS = st.none() | st.tuples(st.integers(1, 8), st.booleans(), st.booleans())
 
 
 class Killed(BaseException):
@@ -64,6 +64,10 @@ class CatalogueMachine(RuleBasedStateMachine):
         self.backend = FailingBackend()
         self.stores = [Store(self.backend) for _ in range(2)]
         self.catalogues = [self.catalogue(store) for store in self.stores]
+        for name in ("a", "b"):
+            for value in range(3):
+                self.stores[0].models.publish(name, {"value": value}, {})
+            self.stores[0].aliases.set(name, "production", 1)
         self.stores[0].sweep(3600)
 
     def catalogue(self, store: Store) -> Catalogue[Any]:
