@@ -227,7 +227,8 @@ class Operations:
 
     @operation
     def plot(self, name: str, version: Version, plot: str, format: str = "png") -> Steps[bytes]:  # noqa: A002 - the API's word
-        """A plot of a version (data, predictions, learning_curve …) as `png`, `svg` or `json`."""
+        """A plot of a version (data, predictions, residuals, learning_curve, parameters, confusion, roc, precision_recall; its
+        manifest lists its `plots`) as `png`, `svg` or `json`."""
         response: httpx.Response = yield Call("GET", _version(name, version, "plots", f"{plot}.{format}"))
         return response.content
 
