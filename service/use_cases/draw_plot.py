@@ -1,8 +1,10 @@
 """Draw a plot of a version in all its forms at once, or all plots in one form."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -10,15 +12,27 @@ from model_store import Store, Version
 from service.use_cases.artifacts import Artifact, ArtifactFailed, Artifacts, make_in_child
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.errors import NotAvailable
+from service.workflow.look.available import PLOTS, without
 from service.workflow.spec_base import nearest
+from service.workflow.tasks import Task
 
-PLOTS = ("data", "predictions", "learning_curve", "parameters", "confusion")
 FORMS = (".png", ".svg", ".json")
 MOST_SECONDS = 60
 
 
 class DrawingFailed(ArtifactFailed):
     """The plot could not be drawn."""
+
+
+def plots_of(manifest: Mapping[str, Any]) -> list[str]:
+    """The names of the plots that a version has. A version from before they were recorded has no curves."""
+    if manifest.get("plots") is not None:
+        return [name for name in PLOTS if name in manifest["plots"]]
+    missing = {"roc", "precision_recall"}
+    missing |= set() if manifest.get("confusion") else {"confusion"}
+    missing |= set() if manifest["signature"]["task"] == Task.REGRESSION else {"residuals"}
+    missing |= set() if manifest.get("parameters", 1) else {"parameters"}
+    return without(missing)
 
 
 async def draw(plots: Artifacts, store: Store, version: Version, plot: str, form: str) -> bytes:
@@ -68,6 +82,7 @@ def _request(store: Store, version: Version, which: dict[str, str]) -> bytes:
                 "points": orjson.loads(points.read_bytes()),
                 "history": orjson.loads(history.read_bytes()),
                 "confusion": version.manifest.get("confusion", {}),
+                "rows": {part: about["rows"] for part, about in version.manifest.get("split", {}).items()},
             }
         )
 

@@ -20,7 +20,8 @@ from service.signatures.signatures import Signatures
 from service.strict_json import decode
 from service.use_cases.attempt_store import STATE_DICT, TENSORS
 from service.use_cases.cancellation import check_cancelled
-from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
+from service.use_cases.model_manifest import ModelManifest, check_confusion, check_signature
+from service.use_cases.model_points import check_plots, check_points
 from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype
@@ -112,11 +113,21 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
     except (InvalidSpec, ValueError) as error:
         raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error, manifest)}") from error
     summary = _check_tensors(spec, signature, files[STATE_DICT], max_bytes)
+    _check_look(read, files)
+    return summary
+
+
+def _check_look(manifest: ModelManifest, files: dict[str, Path]) -> None:
+    """Checks what the plots are drawn from."""
     with _document(POINTS, files, "it does not hold the points of a model's plots") as document:
-        check_points(Points.model_validate(document, strict=True), signature)
+        points = Points.model_validate(document, strict=True)
+        check_points(points, manifest.signature)
+    try:
+        check_plots(manifest, points)
+    except ValueError as error:
+        raise InvalidBundle(MANIFEST, f"it is no model's: {error}") from error
     with _document(HISTORY, files, "it does not hold the losses of a model's epochs") as document:
         _check_history(HISTORIES.validate_python(document, strict=True))
-    return summary
 
 
 def _check_history(history: dict[str, list[float | None]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from model_store import Store, Version
 from service.bundle_members import CARD, MOST_CARD_BYTES
 from service.use_cases.artifacts import ArtifactFailed, Artifacts
-from service.use_cases.draw_plot import PLOTS, draw_all
+from service.use_cases.draw_plot import draw_all, plots_of
 from service.workflow.card import Subject, markdown, page
 
 MOST_SECONDS = 20  # until the page is answered without the plots that are not drawn by then
@@ -26,7 +26,7 @@ def bundled_card(version: Version) -> dict[str, bytes]:
 
 def markdown_card(version: Version, lineage: Mapping[str, Any]) -> str:
     """The card in Markdown. Its plots are links, relative to the address of the card."""
-    plots = {plot: f"plots/{plot}.png" for plot in PLOTS if plot != "confusion" or version.manifest.get("confusion")}
+    plots = {plot: f"plots/{plot}.png" for plot in plots_of(version.manifest)}
     return markdown(_subject(version, lineage, plots))
 
 

@@ -1,6 +1,5 @@
 """The manifest of a model as a type, by which a bundle is checked before it is published."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,13 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.errors import step
-from service.workflow.look.points import MOST_HISTOGRAMS, MOST_POINTS, Points
+from service.workflow.look.points import Count
 from service.workflow.signature import Signature
 from service.workflow.split import PARTS
 from service.workflow.tasks import Task
 
 Word = Annotated[str, Field(max_length=256)]
-Count = Annotated[int, Field(ge=0)]
 Part = Annotated[str, Field(max_length=20)]
 ColumnName = Annotated[str, Field(max_length=LONGEST_NAME)]
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]  # the smallest and the largest number
@@ -50,6 +48,7 @@ class ModelManifest(BaseModel):
     signature: Annotated[Signature, Field(strict=False)]
     metrics: Annotated[dict[Part, Annotated[dict[Word, float | None], Field(max_length=100)]], Field(max_length=10)]
     confusion: Annotated[dict[Part, list[list[Count]]], Field(max_length=10)] = {}
+    plots: Annotated[list[Word], Field(max_length=100)] | None = None
     split: Annotated[dict[Part, PartOfRows], Field(max_length=10)] = {}
     parameters: Count = 0
     environment: Annotated[dict[Word, Word | int | float | None], Field(max_length=100)]
@@ -92,38 +91,3 @@ def check_confusion(manifest: ModelManifest) -> None:
         if part not in PARTS or len(counts) != size or any(len(row) != size for row in counts):
             rule = f"expected {size} lists of {size} counts for each of {', '.join(PARTS)}"
             raise ValueError(f"/confusion{step(part)}: {rule}")
-
-
-def check_points(points: Points, signature: Signature) -> None:
-    """Checks that the charts can be drawn from these points.
-
-    Raises:
-        ValueError: they cannot; the message begins with the JSON pointer.
-    """
-    columns: dict[str, Sequence[Any]] = {
-        "/truth": points.truth,
-        "/prediction": points.prediction,
-        **{f"/features{step(name)}": values for name, values in points.features.items()},
-    }
-    classes = signature.outputs[0].classes
-    if (points.probability is None) != (classes is None):
-        raise ValueError(
-            f"/probability: expected {'none' if classes is None else 'one a row'}, for the model's outputs"
-        )
-    columns |= {} if points.probability is None else {"/probability": points.probability}
-    rows = len(points.part)
-    if rows > 2 * MOST_POINTS or not set(points.part) <= set(PARTS):
-        raise ValueError(f"/part: expected at most {2 * MOST_POINTS} of {', '.join(PARTS)}")
-    for at, values in columns.items():
-        if len(values) != rows:
-            raise ValueError(f"{at}: expected {rows} values, as /part has")
-        if at in ("/truth", "/prediction") and classes is None and any(type(each) in (bool, str) for each in values):
-            raise ValueError(f"{at}: expected numbers, for the first output is one")
-    names = [each.name for each in signature.inputs]
-    if not set(points.features) <= set(names) or names[0] not in points.features:
-        raise ValueError("/features: expected the first inputs of the model, by name")
-    if len(points.parameters) > MOST_HISTOGRAMS:
-        raise ValueError(f"/parameters: expected at most {MOST_HISTOGRAMS}")
-    for position, each in enumerate(points.parameters):
-        if len(each.edges) != len(each.counts) + 1:
-            raise ValueError(f"/parameters/{position}/edges: expected one more than there are counts")

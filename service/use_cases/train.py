@@ -26,6 +26,7 @@ from service.workflow.data.table import RequestedColumn, Table
 from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.history import History
 from service.workflow.learn import TrainingResult, learn
+from service.workflow.look.available import available
 from service.workflow.model import Model
 from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
@@ -169,6 +170,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "signature": learned.signature.model_dump(mode="json", exclude_none=True),
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
+        "plots": available(learned.signature, learned.points, confused=bool(learned.evaluation.confusion)),
         "ranges": learned.ranges,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
         "parameters": inspection.count(learned.model.network),

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.workflow.errors import NotAvailable
-from service.workflow.look.charts import CHARTS, ChartData
+from service.workflow.look.chart_data import ChartData
+from service.workflow.look.charts import CHARTS
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 from tests.api.conftest import train
@@ -109,6 +110,12 @@ def draw(members: Members) -> None:
         (POINTS, ("parameters", 0, "counts"), [], "/parameters/0/edges: "),
         (POINTS, ("truth", 0), [1], "/truth/0"),
         (POINTS, ("probability",), None, "/probability: "),
+        (POINTS, ("curves", "part"), "all", "/curves/part: "),
+        (POINTS, ("curves", "curves", 0, "roc_area"), 1.5, "/curves/curves/0/roc_area: "),
+        (POINTS, ("curves", "curves", 0, "true_positives"), [0], "/curves/curves/0/true_positives: "),
+        (POINTS, ("curves", "curves"), [], "/plots: expected data, predictions, learning_curve"),
+        (POINTS, ("more_targets",), [{"name": "z", "truth": [], "prediction": []}], "/more_targets: "),
+        (MANIFEST, ("plots",), ["data", "roc"], "/plots: expected data, predictions, learning_curve"),
         (HISTORY, ("train_loss", 0), "1.5", "/train_loss/0: "),
         (HISTORY, ("train_loss", 0), [1.5], "/train_loss/0: "),
         (HISTORY, ("epoch", 0), None, "/epoch: "),

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from model_store import Store
 from service.use_cases.artifacts import MOST_AT_ONCE, MOST_WAITING, Artifact, Artifacts, TooManyArtifacts
-from service.use_cases.draw_plot import FORMS, PLOTS
+from service.use_cases.draw_plot import FORMS
+from service.workflow.look.available import PLOTS
 from service.workflow.look.charts import CHARTS
+from tests.api.conftest import train
+from tests.api.test_bundles import ZIP, closed, opened
 from tests.harness.server import Server
 
 PATH = "/v1/models/line/versions/1/plots"
+OF_CLASSES = {"confusion", "roc", "precision_recall"}
 PNG, SVG, JSON = b"\x89PNG", b"<svg", b"{"
 
 
@@ -24,12 +29,36 @@ def test_every_chart_is_served() -> None:
     assert set(PLOTS) == set(CHARTS)
 
 
-def test_a_regression_has_no_confusion_matrix(http: httpx.Client, line: dict[str, Any]) -> None:
-    answer = http.get(f"{PATH}/confusion.png")
+@pytest.mark.parametrize("plot", sorted(OF_CLASSES))
+def test_a_regression_has_no_plots_of_classes(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
+    answer = http.get(f"{PATH}/{plot}.png")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
 
 
-@pytest.mark.parametrize("plot", sorted(set(PLOTS) - {"confusion"}))
+def test_the_manifest_names_the_plots(http: httpx.Client, line: dict[str, Any]) -> None:
+    assert http.get("/v1/models/line/versions/1").json()["plots"] == [each for each in PLOTS if each not in OF_CLASSES]
+
+
+def test_a_classification_has_curves_if_they_were_recorded(http: httpx.Client) -> None:
+    records = [{"x": i % 7, "y": "no" if i % 2 else "yes"} for i in range(60)]
+    data = {"kind": "rows", "records": records, "target": "y"}
+    train(http, "told-apart", data=data, model={"kind": "mlp", "hidden": [4]}, loss={"name": "CrossEntropyLoss"})
+    about = http.get("/v1/models/told-apart/versions/1").json()
+    assert about["plots"] == [each for each in PLOTS if each != "residuals"]
+    drawn = http.get("/v1/models/told-apart/versions/1/plots/roc.svg").text
+    assert f"{about['metrics']['test']['auroc']:.3f}" in drawn and "9 rows" in drawn
+    members = opened(http.get("/v1/models/told-apart/versions/1/bundle").content)
+    members["files/points.json"] = orjson.dumps({**orjson.loads(members["files/points.json"]), "curves": None})
+    del members["manifest.json"]["plots"]  # as versions were published before
+    http.post("/v1/models/told-before/versions", content=closed(members), headers=ZIP).raise_for_status()
+    refused = http.get("/v1/models/told-before/versions/1/plots/roc")
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_available")
+    assert "before they were recorded" in refused.json()["detail"]
+    card = http.get("/v1/models/told-before/versions/1/card").text
+    assert "plots/confusion.png" in card and "plots/roc.png" not in card
+
+
+@pytest.mark.parametrize("plot", sorted(set(PLOTS) - OF_CLASSES))
 def test_a_plot_in_every_image_format(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
     for form, media_type, start in (("png", "image/png", PNG), ("svg", "image/svg+xml", SVG), ("json", "", JSON)):
         media_type = media_type or "application/json"
@@ -74,7 +103,7 @@ def test_a_damaged_cached_plot_is_drawn_again(http: httpx.Client, server: Server
 
 def test_an_untrained_model_has_an_empty_learning_curve(http: httpx.Client, model: str) -> None:
     chart = http.get(f"/v1/models/{model}/versions/1/plots/learning_curve.json").json()
-    assert chart["title"] == "Learning curve" and not any(chart.get("datasets", {}).values())
+    assert chart["title"]["text"] == "Learning curve" and not any(chart.get("datasets", {}).values())
     assert http.get(f"/v1/models/{model}/versions/1/plots/learning_curve.png").content.startswith(PNG)
 
 

@@ -24,7 +24,8 @@ from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidInstances, InvalidSpec
 from service.workflow.learn import predict
-from service.workflow.look.charts import CHARTS, ChartData
+from service.workflow.look.chart_data import ChartData
+from service.workflow.look.charts import CHARTS
 from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import TrainingSpec, parse

@@ -9,6 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
+from service.workflow.look.available import PLOTS, available
+from service.workflow.look.points import Points
+from service.workflow.signature import Signature
+
 NAMES = [
     "constructor",
     "__proto__",
@@ -19,14 +23,15 @@ NAMES = [
     "\0\x1b[31m\x85",
     "a\nb\u2028",
     "<b>&😀\uffff",
+    "long " * 40,
 ]
 
 
-def request(plot: str, task: str) -> dict[str, Any]:
-    """A plot's request for a model with these names of inputs, and these texts among its values and classes."""
+def request(plot: str | None, task: str) -> dict[str, Any]:
+    """The request of a plot, or of all, for a model with these names of inputs, and these texts among its values and classes."""
     classes = None if task == "regression" else NAMES
     truth: list[Any] = list(range(len(NAMES))) if classes is None else NAMES
-    points = {
+    points: dict[str, Any] = {
         "features": dict.fromkeys(NAMES, NAMES),
         "part": ["train"] * len(NAMES),
         "truth": truth,
@@ -34,26 +39,59 @@ def request(plot: str, task: str) -> dict[str, Any]:
         "probability": None if classes is None else [0.5] * len(NAMES),
         "parameters": [{"name": name, "edges": [0.0, 1.0, 2.0], "counts": [1, 2]} for name in NAMES],
     }
+    if classes is not None:
+        points["curves"] = {"part": "train", "curves": [curve(position) for position in range(len(NAMES))]}
     inputs = [{"name": name, "type": "category", "categories": sorted(NAMES)} for name in NAMES]
     output = {"name": NAMES[6], "type": "number" if classes is None else "class", "classes": classes}
     confusion = {} if classes is None else {"test": [[1] * len(NAMES)] * len(NAMES)}
     signature = {"task": task, "inputs": inputs, "outputs": [output]}
     history = {"epoch": [1, 2], **{f"{name}_loss": [2.0, 1.0] for name in NAMES}}
-    return {"plot": plot, "signature": signature, "points": points, "history": history, "confusion": confusion}
+    rows = {"train": len(NAMES)}
+    named = {} if plot is None else {"plot": plot}
+    return {
+        **named,
+        "signature": signature,
+        "points": points,
+        "history": history,
+        "confusion": confusion,
+        "rows": rows,
+    }
 
 
-@pytest.mark.parametrize(
-    ("plot", "task"),
-    [("data", "regression"), ("confusion", "multiclass")],
-)
-def test_any_name_can_be_plotted(tmp_path: Path, plot: str, task: str) -> None:
+def curve(position: int) -> dict[str, Any]:
+    """The curve of one row of a class that is found first."""
+    counts = {"true_positives": [0, 1, 1], "false_positives": [0, 0, len(NAMES) - 1]}
+    return {"position": position, **counts, "roc_area": 1.0, "average_precision": 1.0}
+
+
+def render(folder: Path, asked: dict[str, Any]) -> None:
+    """Renders what is asked for into the folder."""
     seen, heartbeats = os.pipe()
-    command = [sys.executable, "-m", "service.workflow.look.render", str(heartbeats), str(tmp_path)]
-    stdin = orjson.dumps(request(plot, task))
-    done = subprocess.run(command, input=stdin, capture_output=True, pass_fds=[heartbeats], check=False)  # noqa: S603
+    command = [sys.executable, "-m", "service.workflow.look.render", str(heartbeats), str(folder)]
+    done = subprocess.run(  # noqa: S603
+        command, input=orjson.dumps(asked), capture_output=True, pass_fds=[heartbeats], check=False
+    )
     os.close(seen)
     os.close(heartbeats)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("task", "missing"),
+    [("regression", {"confusion", "roc", "precision_recall"}), ("multiclass", {"residuals"})],
+)
+def test_every_chart_is_rendered_with_any_names(tmp_path: Path, task: str, missing: set[str]) -> None:
+    asked = request(None, task)
+    render(tmp_path, asked)
+    sizes = {name: (tmp_path / f"artifact.{name}.png").stat().st_size for name in PLOTS}
+    assert {name for name, size in sizes.items() if size == 0} == missing
+    signature, points = Signature.model_validate(asked["signature"]), Points.model_validate(asked["points"])
+    assert set(PLOTS) - set(available(signature, points, confused=bool(asked["confusion"]))) == missing
+    assert all(size > 1000 for name, size in sizes.items() if name not in missing)
+
+
+def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    render(tmp_path, request("confusion", "multiclass"))
     assert (tmp_path / "artifact.png").stat().st_size > 1000
     drawn = (tmp_path / "artifact.svg").read_text(encoding="utf-8")
-    assert "constructor" in drawn
+    assert "constructor" in drawn and "&lt;b&gt;" in drawn

@@ -8,9 +8,12 @@ from service.workflow.card.subject import Subject
 PLOTS = {
     "data": "The target over the features",
     "predictions": "Predictions and truth",
+    "residuals": "What the predictions miss",
     "learning_curve": "Learning curve",
     "parameters": "Values of the parameters",
     "confusion": "Confusion matrix",
+    "roc": "ROC: true and false positives at each threshold",
+    "precision_recall": "Precision and recall at each threshold",
 }
 
 

@@ -1,13 +1,19 @@
-"""The data of a model's charts: sampled when it is trained, so that charts do not need the data set."""
+"""The data of a model's charts: recorded when it is trained, so that charts do not need the data set."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.workflow.data.types.names import Scalar
 
 MOST_POINTS = 2000
 MOST_FEATURES = 9
+MOST_TARGETS = 6
 MOST_HISTOGRAMS = 24
 BINS = 40
+MOST_CURVES = 20
+MOST_THRESHOLDS = 200  # of a curve
+Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class ParameterHistogram(BaseModel):
@@ -20,9 +26,47 @@ class ParameterHistogram(BaseModel):
     counts: list[int]
 
 
+class TargetPoints(BaseModel):
+    """Truth and prediction of one target in the sampled rows, and for a class or a label the probability of the prediction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    truth: list[Scalar]
+    prediction: list[Scalar | None]
+    probability: list[float | None] | None = None
+
+
+class ThresholdCurve(BaseModel):
+    """How well its probability tells the rows of one class or label from the other rows.
+
+    `position` is the class's or label's among `Signature.labels`. `true_positives` and `false_positives` count the rows of the
+    class, and the others, whose probability reaches a threshold: from the highest threshold, which no row reaches, to the lowest,
+    which all reach. They are of all rows of the part, at no more than `MOST_THRESHOLDS` thresholds; the areas are exact.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    position: Count
+    true_positives: list[Count]
+    false_positives: list[Count]
+    roc_area: Annotated[float, Field(ge=0, le=1)]
+    average_precision: Annotated[float, Field(ge=0, le=1)]
+
+
+class ThresholdCurves(BaseModel):
+    """The curves of `part`, for classes and labels that some of its rows have and others do not; of many, the frequent ones'."""
+
+    model_config = ConfigDict(frozen=True)
+
+    part: str
+    curves: list[ThresholdCurve]
+
+
 class Points(BaseModel):
     """Sampled rows: the first features, the part of each row, truth and prediction of the first target, and for a class or a
-    label the probability of the prediction. And the histograms of the parameters."""
+    label the probability of the prediction. The same of some more targets, which versions from before have not. The histograms
+    of the parameters. And the curves of a classification, which versions from before have not."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,4 +75,6 @@ class Points(BaseModel):
     truth: list[Scalar]
     prediction: list[Scalar | None]
     probability: list[float | None] | None = None
+    more_targets: list[TargetPoints] = []
     parameters: list[ParameterHistogram] = []
+    curves: ThresholdCurves | None = None

@@ -13,7 +13,8 @@ import orjson
 
 from service.liveness import beat, die_with
 from service.workflow.errors import NotAvailable
-from service.workflow.look.charts import CHARTS, ChartData
+from service.workflow.look.chart_data import ChartData
+from service.workflow.look.charts import CHARTS, describe
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 
@@ -26,12 +27,12 @@ def main(heartbeats: int, folder: Path) -> int:
     beat(heartbeats)
     request = orjson.loads(sys.stdin.buffer.read())
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
-    subject = ChartData(signature, points, request["history"], request["confusion"])
+    subject = ChartData(signature, points, request["history"], request["confusion"], request["rows"])
     if "plot" not in request:
         _render_all(subject, folder)
         return 0
     try:
-        description = CHARTS[request["plot"]](subject).to_dict()
+        description = describe(request["plot"], subject)
     except NotAvailable as error:
         sys.stderr.write(str(error))
         return NOT_AVAILABLE
@@ -42,9 +43,9 @@ def main(heartbeats: int, folder: Path) -> int:
 def _render_all(subject: ChartData, folder: Path) -> None:
     import vl_convert
 
-    for name, chart in CHARTS.items():
+    for name in CHARTS:
         try:
-            image = vl_convert.vegalite_to_png(chart(subject).to_dict(), scale=2)
+            image = vl_convert.vegalite_to_png(describe(name, subject), scale=2)
         except NotAvailable:
             image = b""
         (folder / f"artifact.{name}.png").write_bytes(image)

@@ -10,7 +10,17 @@ from torch import Tensor, nn
 from service.workflow.data.table import Numbers, Table, Texts
 from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.look.points import BINS, MOST_FEATURES, MOST_HISTOGRAMS, MOST_POINTS, ParameterHistogram, Points
+from service.workflow.look.points import (
+    BINS,
+    MOST_FEATURES,
+    MOST_HISTOGRAMS,
+    MOST_POINTS,
+    MOST_TARGETS,
+    ParameterHistogram,
+    Points,
+    TargetPoints,
+)
+from service.workflow.look.threshold_curves import threshold_curves
 from service.workflow.signature import Input, Signature
 from service.workflow.split import PARTS, Split
 
@@ -20,34 +30,35 @@ LONGEST_TEXT = 200  # characters of a category or a class in a chart
 def sample(
     signature: Signature, table: Table, targets: Tensor, answers: Tensor, parts: Split, network: nn.Module
 ) -> Points:
-    """Samples evenly spaced rows of each part, in proportion to the sizes of the parts."""
+    """Samples evenly spaced rows of each part, in proportion to the sizes of the parts; the curves are of all rows."""
     chosen = {name: _spaced(parts.part(name), len(table)) for name in PARTS}
     rows = torch.cat(list(chosen.values()))
-    truth, prediction, probability = _first_target(signature, targets[rows, 0], answers[rows])
+    count = min(len(signature.outputs), MOST_TARGETS)
+    first, *more = (_target(signature, position, targets[rows], answers[rows]) for position in range(count))
     return Points(
         features={each.name: _shown(each, table.columns[each.name], rows) for each in signature.inputs[:MOST_FEATURES]},
         part=[name for name, those in chosen.items() for _ in those],
-        truth=truth,
-        prediction=prediction,
-        probability=probability,
+        truth=first.truth,
+        prediction=first.prediction,
+        probability=first.probability,
+        more_targets=more,
         parameters=[_histogram(*each) for each in list(network.named_parameters())[:MOST_HISTOGRAMS]],
+        curves=threshold_curves(signature, answers, targets, parts),
     )
 
 
-def _first_target(
-    signature: Signature, truth: Tensor, answers: Tensor
-) -> tuple[list[Scalar], list[Scalar | None], list[float | None] | None]:
-    classes: Sequence[Scalar] | None = signature.outputs[0].classes
-    if classes is None:
-        return truth.tolist(), _numbers(answers[:, 0]), None
-    classes = [each[:LONGEST_TEXT] if isinstance(each, str) else each for each in classes]
+def _target(signature: Signature, position: int, targets: Tensor, answers: Tensor) -> TargetPoints:
+    output, truth = signature.outputs[position], targets[:, position]
+    if output.classes is None:
+        return TargetPoints(name=output.name, truth=truth.tolist(), prediction=_numbers(answers[:, position]))
     if not signature.classifies:
-        answers = torch.stack([1 - answers[:, 0], answers[:, 0]], dim=1)
-    best = answers.argmax(dim=1)
-    return (
-        [classes[int(position)] for position in truth],
-        [classes[int(position)] for position in best],
-        _numbers(answers.amax(dim=1)),
+        answers = torch.stack([1 - answers[:, position], answers[:, position]], dim=1)
+    classes: Sequence[Scalar] = [each[:LONGEST_TEXT] if isinstance(each, str) else each for each in output.classes]
+    return TargetPoints(
+        name=output.name,
+        truth=[classes[int(each)] for each in truth],
+        prediction=[classes[int(each)] for each in answers.argmax(dim=1)],
+        probability=_numbers(answers.amax(dim=1)),
     )
 
 

@@ -126,3 +126,7 @@ class Boolean(ColumnType):
             odd = next((value for value in column.values or () if value not in (0, 1)), column.statistics.get("max"))
             return f"holds {shown(odd)}, which is neither 0 nor 1"
         return super().refusal(column)
+
+    def plotted(self, value: float | str) -> Scalar:
+        """As bool."""
+        return bool(value)
