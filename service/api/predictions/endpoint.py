@@ -131,11 +131,7 @@ class PredictionEndpoint:
         try:
             first = await anext(answers)  # an error in the first batch becomes an error response
             assert request.version is not None  # noqa: S101 - it has predicted
-            content = [
-                (b"content-type", JSON_LINES.encode()),
-                (b"x-accel-buffering", b"no"),
-            ]  # nginx passes each line on
-            lines = [*version_headers(request.version), *content]
+            lines = [*version_headers(request.version), (b"content-type", JSON_LINES.encode())]
             await send({"type": "http.response.start", "status": 200, "headers": lines})
             await _send_stream(send, first, answers)
         finally:
