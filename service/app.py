@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -126,13 +126,19 @@ def create_app(
     return Application(app, first, services)
 
 
-def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: Channel | None = None) -> None:
+def serve(
+    startup: Startup,
+    listeners: list[socket.socket] | None = None,
+    wire: Channel | None = None,
+    running: Callable[[str], object] | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
         startup: the settings, and what was opened according to them.
         listeners: the sockets to serve on, where the supervisor has opened them.
         wire: to the supervisor and the other processes.
+        running: called with each address that it listens on, once it accepts connections, where no supervisor does.
 
     Raises:
         JournalNotOpened: the journal's database cannot be opened; nothing was started.
@@ -157,6 +163,7 @@ def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: 
         stopping=drain,
         alone=wire is None,
         headers=ALWAYS,
+        running=running,
     )
     if wire is not None:
         wire.handlers["stop"] = lambda _: server.announce()

@@ -224,6 +224,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="what is logged: `debug`, `info`, `warning` or `error` and above"
     )
+    log_format: Literal["json", "console"] | None = Field(
+        default=None,
+        description="log lines as `json`, or for people (`console`); for people on a terminal only if not set",
+    )
     access_log: Literal["all", "usual", "none"] = Field(
         default="usual",
         description="requests in the log: `all`, all but successful predictions (`usual`), or `none`",

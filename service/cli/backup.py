@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.keys import Home
-from service.cli.options import settings_of
-from service.cli.printing import console
+from service.cli.options import AsJson, Home, settings_of
+from service.cli.printing import line, show
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the backup.")]
 ON_A_DATABASE = (
@@ -27,7 +26,7 @@ IN_A_BUCKET = (
 )
 
 
-def backup(folder: Folder, home: Home = None) -> None:
+def backup(folder: Folder, as_json: AsJson = False, home: Home = None) -> None:
     """Copy the home to a new folder, also while a service runs: journal, models, data sets, checkpoints, keys, audit log."""
     from model_store.backends.schemes import local_folder
     from service.backup import back_up
@@ -37,14 +36,15 @@ def backup(folder: Folder, home: Home = None) -> None:
     store, bucket = local_folder(store_url(settings)), in_bucket(settings)
     database = settings.database_url is not None
     made = back_up(settings.home.resolve(), folder, database=database, store=store, bucket=bucket)
-    console.print(f"Backed up {len(made.files)} files to {folder}.", markup=False, highlight=False, soft_wrap=True)
-    if "database" in made.holds or database:
-        console.print(ON_A_DATABASE, markup=False, highlight=False, soft_wrap=True)
-    if bucket:
-        console.print(IN_A_BUCKET, markup=False, highlight=False, soft_wrap=True)
+    elsewhere = _elsewhere(database or "database" in made.holds, bucket)
+    if as_json:
+        show({"backup": str(folder), "files": len(made.files), "elsewhere": elsewhere})
+        return
+    for each in (f"Backed up {len(made.files)} files to {folder}.", *elsewhere):
+        line(each)
 
 
-def restore(folder: Folder, home: Home = None) -> None:
+def restore(folder: Folder, as_json: AsJson = False, home: Home = None) -> None:
     """Restore a backup into a new home; an interrupted restore can be repeated."""
     from service.backup import BackupRefused
     from service.backup import restore as make
@@ -55,9 +55,14 @@ def restore(folder: Folder, home: Home = None) -> None:
     if settings.store_url is not None and not bucket:
         raise BackupRefused(STORE_ELSEWHERE)
     made = make(folder, settings.home.resolve(), bucket=bucket)
-    files = f"Restored {len(made.files)} files of {made.made_at} to {settings.home}."
-    console.print(files, markup=False, highlight=False, soft_wrap=True)
-    if "database" in made.holds:
-        console.print(ON_A_DATABASE, markup=False, highlight=False, soft_wrap=True)
-    if bucket:
-        console.print(IN_A_BUCKET, markup=False, highlight=False, soft_wrap=True)
+    elsewhere = _elsewhere("database" in made.holds, bucket)
+    if as_json:
+        show({"home": str(settings.home), "files": len(made.files), "made_at": made.made_at, "elsewhere": elsewhere})
+        return
+    for each in (f"Restored {len(made.files)} files of {made.made_at} to {settings.home}.", *elsewhere):
+        line(each)
+
+
+def _elsewhere(database: bool, bucket: bool) -> list[str]:
+    """What belongs to the home and is not in a backup of it."""
+    return [text for text, is_there in ((ON_A_DATABASE, database), (IN_A_BUCKET, bucket)) if is_there]

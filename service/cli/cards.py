@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.options import URL, AsJson, Model, Name, Url, connect
-from service.cli.printing import cell, console, printable, show, table
+from service.cli.printing import cell, console, done, facts, printable, show, table
 from service.model_reference import ModelReference
+
+LINEAGE = ("name", "version", "digest", "data", "job", "initial", "exports", "derived")
 
 
 def card(
@@ -16,6 +18,7 @@ def card(
     out: Annotated[
         Path | None, typer.Option(help="Save it as this file instead of printing; .html for a page with the plots.")
     ] = None,
+    as_json: AsJson = False,
     url: Url = URL,
 ) -> None:
     """Print the model card of a version in Markdown, or save it."""
@@ -23,11 +26,20 @@ def card(
     page = out is not None and out.suffix in (".html", ".htm")
     with connect(url) as client:
         text = client.card(name, version or "latest", "html" if page else "markdown")
-    if out is None:
-        print(text, end="")
-    else:
+    if out is not None:
         out.write_text(text, encoding="utf-8")
-        console.print(str(out), markup=False, soft_wrap=True)
+        done(str(out), {"saved": str(out)}, as_json)
+    elif as_json:
+        show({"card": text})
+    else:
+        print(text, end="")
+
+
+def lineage(model: Model, as_json: AsJson = False, url: Url = URL) -> None:
+    """Show what a version comes from, and what comes from it."""
+    name, version = ModelReference.parse(model)
+    with connect(url) as client:
+        facts(client.lineage(name, version or "latest"), [*LINEAGE], as_json)
 
 
 def compare(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
-from service.cli.printing import console, dataset, show, table
+from service.cli.printing import dataset, done, show, table
 
 datasets = typer.Typer(help="Data sets.", no_args_is_help=True)
 
@@ -24,6 +24,31 @@ def list_datasets(as_json: AsJson = False, url: Url = URL) -> None:
     """List the data sets."""
     with connect(url) as client:
         table(client.datasets(), ["name", "version", "rows", "bytes"], as_json)
+
+
+@datasets.command()
+def versions(name: Name, as_json: AsJson = False, url: Url = URL) -> None:
+    """List the versions of a data set."""
+    from service.cli.calls import pages
+
+    with connect(url) as client:
+        found = pages(client, "datasets", name, "versions", key="version")
+        table(found, ["version", "created_at", "rows", "bytes", "digest"], as_json)
+
+
+@datasets.command()
+def rows(
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 10,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Print the first rows of a data set as they are read."""
+    from service.cli.calls import get
+
+    with connect(url) as client:
+        found = get(client, "datasets", name, "rows", limit=limit)["data"]
+    table(found, list(dict.fromkeys(column for row in found for column in row)), as_json)
 
 
 @datasets.command("show")
@@ -89,12 +114,12 @@ def reread(
 
 
 @datasets.command("delete")
-def delete_dataset(name: Name, yes: Yes = False, url: Url = URL) -> None:
+def delete_dataset(name: Name, yes: Yes = False, as_json: AsJson = False, url: Url = URL) -> None:
     """Delete a data set."""
     confirm(name, yes)
     with connect(url) as client:
         client.delete_dataset(name)
-    console.print(f"Deleted {name}.", highlight=False)
+    done(f"Deleted {name}.", {"deleted": name}, as_json)
 
 
 def by_column(pairs: list[str] | None) -> dict[str, str] | None:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import URL, Model, Url, connect
-from service.cli.printing import console
+from service.cli.options import URL, AsJson, Model, Url, connect
+from service.cli.printing import done
 from service.model_reference import ModelReference
 
 
@@ -15,11 +15,14 @@ def export(
     export_format: Annotated[
         str, typer.Argument(metavar="FORMAT", help="safetensors, state_dict, torch_export, onnx or huggingface.")
     ],
-    output: Annotated[Path | None, typer.Option(help="The file; NAME-VERSION with a suffix if not given.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "--out", help="The file; NAME-VERSION with a suffix if not given.")
+    ] = None,
+    as_json: AsJson = False,
     url: Url = URL,
 ) -> None:
     """Save a version in a format that loads without Modelwright."""
     name, version = ModelReference.parse(model)
     with connect(url) as client:
         saved = client.download_export(name, version or "latest", export_format, output)
-    console.print(str(saved), markup=False, soft_wrap=True)
+    done(str(saved), {"saved": str(saved)}, as_json)

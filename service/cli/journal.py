@@ -2,8 +2,7 @@
 
 import typer
 
-from service.cli.keys import Home
-from service.cli.options import AsJson, settings_of
+from service.cli.options import AsJson, Home, settings_of
 from service.cli.printing import console, table
 
 journal = typer.Typer(help="The journal of jobs on this machine.", no_args_is_help=True)

@@ -1,10 +1,14 @@
 """Options that several commands share."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from service.cli.failures import next_step
 
 if TYPE_CHECKING:
     from modelwright import Client
@@ -15,14 +19,24 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 Name = Annotated[str, typer.Argument(metavar="NAME")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The id of a training job.")]
+Home = Annotated[Path | None, typer.Option(help="Folder of the service's state [env: MODELWRIGHT_HOME].")]
 URL = "http://127.0.0.1:8000"
 
 
-def connect(url: str) -> "Client":
-    """A client for the service at this address."""
-    from modelwright import Client
+@contextmanager
+def connect(url: str) -> Iterator["Client"]:
+    """A client for the service at this address. An error that leaves the block has a note of what to do next."""
+    from modelwright import Client, ModelwrightError
 
-    return Client(url, api_key=os.environ.get("MODELWRIGHT_API_KEY"))
+    key = os.environ.get("MODELWRIGHT_API_KEY")
+    with Client(url, api_key=key) as client:
+        try:
+            yield client
+        except ModelwrightError as error:
+            if note := next_step(error, client, has_key=bool(key)):
+                error.add_note(note)
+            raise
 
 
 def settings_of(home: Path | None) -> "Settings":

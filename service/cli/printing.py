@@ -32,6 +32,26 @@ def table(rows: Iterable[dict[str, Any]], columns: list[str], as_json: bool) -> 
     Console(width=WIDEST).print(grid)  # an id that is cut off to the terminal's width is of no use
 
 
+def facts(about: dict[str, Any], names: list[str], as_json: bool) -> None:
+    """Prints some fields of an object, one a line, or the whole object as JSON."""
+    if as_json:
+        show(about)
+        return
+    for name in names:
+        if text := cell(about.get(name)):
+            line(f"{name:<{max(map(len, names))}}  {text}")
+
+
+def line(text: str, to: Console = console) -> None:
+    """Prints a line as it is: not wrapped, and without control characters of terminals."""
+    to.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def done(text: str, about: dict[str, Any], as_json: bool) -> None:
+    """Prints what was done: a sentence, or an object as JSON."""
+    show(about) if as_json else line(text)
+
+
 def cell(value: Any) -> str:
     """A value as one table cell."""
     if value is None or value in ([], {}):
@@ -57,8 +77,8 @@ def dataset(about: dict[str, Any]) -> None:
     reading = {name: value for name, value in (about["reading"] or {}).items() if value not in (None, [], {}, 0)}
     lines += [f"Read with {cell(reading)}"] if reading else []
     lines += [f"Note: {note}" for note in about["notes"]]
-    for line in lines:
-        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+    for each in lines:
+        line(each)
     rows = ({**column, "why": column["reason"]} for column in about["columns"])
     table(rows, ["name", "type", "missing", "distinct", "examples", "why"], as_json=False)
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli.options import URL, Model, Url, connect
-from service.cli.printing import console, show
+from service.cli.options import URL, AsJson, Model, Url, connect
+from service.cli.printing import console, done, line, show
 from service.model_reference import ModelReference
 
 signing = typer.Typer(help="Keys that sign models.", no_args_is_help=True)
@@ -24,29 +24,24 @@ def create(
         Path,
         typer.Option(metavar="FILE", help="File of the private key; its public key becomes FILE's name with .pub.pem."),
     ] = Path("signing-key.pem"),
+    as_json: AsJson = False,
 ) -> None:
     """Create a private key that signs models, and its public key, which verifies them."""
     _need_extra()
     from service.signatures.keys import create_key
 
     public = create_key(out)
-    console.print(
-        f"Private key: {out}, for MODELWRIGHT_SIGNING_KEY_FILE. Keep it secret.", markup=False, soft_wrap=True
-    )
-    console.print(f"Public key: {public}, for whoever verifies.", markup=False, soft_wrap=True)
-
-
-def add_commands(app: typer.Typer, models: typer.Typer) -> None:
-    """Adds the commands that are not about keys."""
-    app.command()(sign)
-    app.command()(verify)
-    models.command()(signature)
-    models.command()(bom)
+    if as_json:
+        show({"private": str(out), "public": str(public)})
+        return
+    line(f"Private key: {out}, for MODELWRIGHT_SIGNING_KEY_FILE. Keep it secret.")
+    line(f"Public key: {public}, for whoever verifies.")
 
 
 def sign(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="File that a service has given as a bundle.")],
     key: Annotated[Path, typer.Option(metavar="PRIVATE", help="File of the private key.")],
+    as_json: AsJson = False,
 ) -> None:
     """Sign a bundle, in place of a signature that it has. Its version keeps its digest."""
     _need_extra()
@@ -66,7 +61,7 @@ def sign(
             write_draft(replace(draft, signature=signature), file)
         sync(signed)
         signed.replace(bundle)
-    console.print(f"Signed {bundle}. Digest: {digest}", markup=False, soft_wrap=True)
+    done(f"Signed {bundle}. Digest: {digest}", {"signed": str(bundle), "digest": digest}, as_json)
 
 
 def verify(
@@ -74,6 +69,7 @@ def verify(
     key: Annotated[
         list[Path], typer.Option(metavar="PUBLIC", help="File of a public key; one of several must have signed.")
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Verify a bundle's signature, and that its manifest and files are those that were signed. Exit status 1 if not."""
     _need_extra()
@@ -90,12 +86,11 @@ def verify(
     if draft.signature is None:
         raise InvalidSignature("the bundle has none")
     statement.verify(member_digests(digest, draft.manifest), draft.signature, keys)
-    console.print(
-        f"The signature is valid: manifest and files are those that were signed. Digest: {digest}", soft_wrap=True
-    )
+    valid = f"The signature is valid: manifest and files are those that were signed. Digest: {digest}"
+    done(valid, {"valid": True, "digest": digest}, as_json)
 
 
-def signature(model: Model, out: Out = None, url: Url = URL) -> None:
+def signature(model: Model, out: Out = None, as_json: AsJson = False, url: Url = URL) -> None:
     """Print the signature of a version, or save it."""
     name, version = ModelReference.parse(model)
     with connect(url) as client:
@@ -103,10 +98,10 @@ def signature(model: Model, out: Out = None, url: Url = URL) -> None:
     if out is None:
         console.print(document.decode(), markup=False, highlight=False, soft_wrap=True)
     else:
-        _save(document, out)
+        _save(document, out, as_json)
 
 
-def bom(model: Model, out: Out = None, url: Url = URL) -> None:
+def bom(model: Model, out: Out = None, as_json: AsJson = False, url: Url = URL) -> None:
     """Print the bill of materials of a version (CycloneDX 1.6), or save it."""
     name, version = ModelReference.parse(model)
     with connect(url) as client:
@@ -114,12 +109,12 @@ def bom(model: Model, out: Out = None, url: Url = URL) -> None:
     if out is None:
         show(document)
     else:
-        _save(json.dumps(document, indent=2).encode(), out)
+        _save(json.dumps(document, indent=2).encode(), out, as_json)
 
 
-def _save(document: bytes, out: Path) -> None:
+def _save(document: bytes, out: Path, as_json: bool) -> None:
     out.write_bytes(document)
-    console.print(str(out), markup=False, soft_wrap=True)
+    done(str(out), {"saved": str(out)}, as_json)
 
 
 def _need_extra() -> None:

@@ -4,38 +4,45 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from service.cli.keys import Home
-from service.cli.options import settings_of
-from service.cli.printing import console
+from service.cli.options import AsJson, Home, settings_of
+from service.cli.printing import done, line, show
 
 if TYPE_CHECKING:
     from model_store import Store
+    from model_store.verification import Report
     from service.settings import Settings
 
 store = typer.Typer(help="The model store on this machine.", no_args_is_help=True)
 
 
 @store.command()
-def verify(home: Home = None) -> None:
+def verify(as_json: AsJson = False, home: Home = None) -> None:
     """Check everything in the store against its digests; list what is damaged, missing, or not part of the store."""
     report = _open_store(settings_of(home)).examine()
+    if as_json:
+        damages = [str(damage) for damage in report.damages]
+        show({"damages": damages, "leftovers": report.leftovers, "unsealed": report.unsealed})
+    else:
+        _print(report)
+    if report.damages:
+        raise typer.Exit(1)
+
+
+def _print(report: "Report") -> None:
     for damage in report.damages:
-        console.print(str(damage), markup=False)
+        line(str(damage))
     if report.leftovers:
-        console.print(
+        line(
             f"Files of no version: {report.leftovers}, left by deletions and writes that broke off. The service removes them."
         )
     if report.unsealed:
-        console.print(
-            f"Not sealed: {report.unsealed} records and alias entries. `modelwright store upgrade` seals them."
-        )
-    if report.damages:
-        raise typer.Exit(1)
-    console.print("No damage found.")
+        line(f"Not sealed: {report.unsealed} records and alias entries. `modelwright store upgrade` seals them.")
+    if not report.damages:
+        line("No damage found.")
 
 
 @store.command()
-def upgrade(home: Home = None) -> None:
+def upgrade(as_json: AsJson = False, home: Home = None) -> None:
     """Seal what earlier versions have written, so that damage to it is found. No service may run on this home."""
     from service.jobs.ownership import Ownership
 
@@ -48,7 +55,7 @@ def upgrade(home: Home = None) -> None:
         sealed = store.upgrade()
     finally:
         ownership.close()
-    console.print(f"Sealed: {sealed} records and alias entries.")
+    done(f"Sealed: {sealed} records and alias entries.", {"sealed": sealed}, as_json)
 
 
 def _open_store(settings: "Settings") -> "Store":

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from service.cli.options import URL, AsJson, Model, Name, Url, connect
-from service.cli.printing import console, printable, show
+from service.cli.printing import done
 from service.model_reference import ModelReference
 
 Other = Annotated[str, typer.Argument(metavar="URL", help="Address of the other service.")]
@@ -52,17 +52,19 @@ def pull(
     _transfer("pull", model, other, key, as_name, alias, as_json, url)
 
 
-def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
+def export_bundle(model: Model, file: Path, as_json: AsJson = False, url: Url = URL) -> None:
     """Save a version as one file to share."""
     name, version = ModelReference.parse(model)
     with connect(url) as client:
-        console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
+        saved = str(client.download_bundle(name, version or "latest", file))
+    done(saved, {"saved": saved}, as_json)
 
 
-def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
+def import_bundle(name: Name, file: Path, as_json: AsJson = False, url: Url = URL) -> None:
     """Add a shared version to a model."""
     with connect(url) as client:
-        show(client.upload_bundle(name, file))
+        version = client.upload_bundle(name, file)
+    done(f"{version['name']}@{version['version']}", version, as_json)
 
 
 def _transfer(
@@ -75,11 +77,8 @@ def _transfer(
     with connect(url) as here, Client(other, api_key=key) as there, _progress() as progress:
         copy = here.push if verb == "push" else here.pull
         copied = copy(there, name, version or "latest", as_name=as_name, alias=alias, progress=progress)
-    if as_json:
-        show(copied)
-    else:
-        known = "" if copied["new"] else "  (was there already; nothing was sent)"
-        console.print(printable(f"{copied['name']}@{copied['version']}{known}"), highlight=False, markup=False)
+    known = "" if copied["new"] else "  (was there already; nothing was sent)"
+    done(f"{copied['name']}@{copied['version']}{known}", copied, as_json)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class Server(uvicorn.Server):
         stopping: called when the shutdown begins, possibly from a signal handler; again after a startup that it interrupts.
         alone: whether no other process listens on the sockets.
         headers: sent with every response.
+        running: called with each address, once connections are accepted, if no other process listens on the sockets.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Server(uvicorn.Server):
         stopping: Callable[[], None],
         alone: bool,
         headers: list[tuple[str, str]],
+        running: Callable[[str], object] | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -73,6 +75,7 @@ class Server(uvicorn.Server):
         self._delay = delay
         self._stopping = stopping
         self._alone = alone
+        self._running = running
         self._stop_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         # A failed stream is left incomplete on purpose, which uvicorn logs as an error.
@@ -125,6 +128,8 @@ class Server(uvicorn.Server):
         if self._alone:
             for each in sockets or []:
                 log.info("running on %s (Ctrl-C stops)", address_of(each))
+                if self._running is not None:
+                    self._running(address_of(each))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops listening, and waits for the requests under way."""

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -51,8 +52,12 @@ class Process:
             self.writer.write(line)
 
 
-def supervise(settings: Settings) -> None:
+def supervise(settings: Settings, running: Callable[[str], object] | None = None) -> None:
     """Serves with `settings.workers` worker processes until SIGTERM or SIGINT, and exits.
+
+    Args:
+        settings: of the service.
+        running: called with each address that it listens on, once it accepts connections.
 
     Raises:
         OSError: the address cannot be listened on; nothing was started.
@@ -62,11 +67,12 @@ def supervise(settings: Settings) -> None:
         "MODELWRIGHT_HOME": str(settings.home.absolute()),
         "MODELWRIGHT_HOST": settings.host,
         "MODELWRIGHT_INSECURE": str(settings.insecure),
+        "MODELWRIGHT_LOG_FORMAT": settings.log_format or "",
     }
     # Not by the environment, which other processes of the same user can read until the process has forbidden it.
     secrets = take_secrets(environment)
     forget_secrets()
-    status = asyncio.run(Supervisor(settings, listeners, environment, secrets).serve())
+    status = asyncio.run(Supervisor(settings, listeners, environment, secrets, running).serve())
     sys.exit(status)
 
 
@@ -74,8 +80,14 @@ class Supervisor:
     """Runs the processes; see the module's docstring."""
 
     def __init__(
-        self, settings: Settings, listeners: list[socket.socket], environment: dict[str, str], secrets: dict[str, str]
+        self,
+        settings: Settings,
+        listeners: list[socket.socket],
+        environment: dict[str, str],
+        secrets: dict[str, str],
+        running: Callable[[str], object] | None,
     ) -> None:
+        self._running = running
         self._delay = settings.stop_delay_seconds
         self._answering = [f"worker-{number}" for number in range(1, settings.workers + 1)]
         self._listeners = listeners
@@ -109,6 +121,8 @@ class Supervisor:
         if not self._stop.is_set():
             for listener in self._listeners:
                 log.info("%d workers running on %s (Ctrl-C stops)", len(self._answering), address_of(listener))
+                if self._running is not None:
+                    self._running(address_of(listener))
         await self._kill_hanging()
         await self._shut_down()
         _, unstopped = await asyncio.wait(keeping, timeout=MAX_STOP_SECONDS)

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     to_others = Channel(connection)
     try:
         settings = Settings.read()
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, settings.log_format)
         if role == "answer":
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:

@@ -23,8 +23,13 @@ EXTRA = ("request_id", "trace_id", "job_id", "method", "path", "status", "second
 log = logging.getLogger(__name__)
 
 
-def configure(level: str) -> None:
-    """Sends every record of this level and above to stderr. Called once, by each process of the service."""
+def configure(level: str, form: str | None = None) -> None:
+    """Sends every record of this level and above to stderr. Called once, by each process of the service.
+
+    Args:
+        level: the lowest level that is logged.
+        form: `json`, `console` for people, or None for people if stderr is a terminal.
+    """
     shared: list[Processor] = [
         merge_contextvars,
         _of_request,
@@ -38,7 +43,7 @@ def configure(level: str) -> None:
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[ProcessorFormatter.remove_processors_meta, *_render(people=sys.stderr.isatty())],
+            processors=[ProcessorFormatter.remove_processors_meta, *_render(people=for_people(form))],
         )
     )
     root = logging.getLogger()
@@ -48,6 +53,11 @@ def configure(level: str) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def for_people(form: str | None) -> bool:
+    """Whether log lines of this form are text for people."""
+    return sys.stderr.isatty() if form is None else form == "console"
 
 
 def _own_stderr() -> TextIO:
@@ -74,7 +84,9 @@ def _of_request(logger: Any, method: str, event: EventDict) -> EventDict:
 def _render(*, people: bool) -> list[Processor]:
     if people:
         # Not the tracebacks of rich: they show the values of variables, some of which are secrets.
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        # Colours are of no use in a file, nor to whoever has turned them off (no-color.org).
+        colors = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
     as_json = structlog.processors.JSONRenderer(serializer=json.dumps, separators=(",", ":"))
     return [structlog.processors.format_exc_info, _in_order, as_json]
 

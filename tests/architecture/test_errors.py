@@ -22,7 +22,7 @@ def error_classes() -> Iterator[type[Exception]]:
 
 def beyond_the_service(error: type[Exception]) -> bool:
     """Whether it never reaches a request: errors of the command line, the demo, or the start of the service."""
-    return error.__module__ in ("service.cli.main", "service.cli.demo", "service.cli.progress", "service.settings")
+    return error.__module__.startswith("service.cli.") or error.__module__ == "service.settings"
 
 
 ERRORS = sorted({each for each in error_classes() if not beyond_the_service(each)}, key=lambda each: each.__name__)

@@ -37,7 +37,7 @@ def typed(server: Server) -> None:
 def test_train_shows_progress_and_the_version(run: Run, spec: Path) -> None:
     trained = run("train", spec)
     assert trained.status == 0
-    assert "epoch 5 of 5" in trained.out and trained.out.splitlines()[-1] == "told@1"
+    assert "epoch 5 of 5" in trained.out and "told@1" in trained.out.splitlines()
     as_json = run("train", "-", "--json", stdin=spec.read_text())
     assert json.loads(as_json.out)["status"] == "succeeded" and "epoch 5 of 5" in as_json.err
     job_id = run("train", spec, "--no-wait").out.strip()
@@ -63,8 +63,10 @@ def test_models(run: Run, typed: None, tmp_path: Path) -> None:
     versions = run("models", "versions", "typed").out.splitlines()
     assert versions[0].split() == ["version", "created_at", "digest", "aliases"]
     assert "…" not in "".join(versions) and versions[-1].startswith("1 ")
-    assert json.loads(run("models", "show", "typed").out)["name"] == "typed"
-    assert json.loads(run("models", "show", "typed@1").out)["signature"]["inputs"][0]["name"] == "x"
+    assert json.loads(run("models", "show", "typed", "--json").out)["name"] == "typed"
+    assert json.loads(run("models", "show", "typed@1", "--json").out)["signature"]["inputs"][0]["name"] == "x"
+    shown = run("models", "show", "typed@1").out
+    assert "typed@1" in shown and "inputs: x (number)" in shown and "baseline" in shown
     assert "weight" in run("models", "parameters", "typed").out
     assert list(json.loads(run("models", "state-dict", "typed@1").out)) == ["weight", "bias"]
     file = tmp_path / "typed.safetensors"
@@ -82,16 +84,25 @@ def test_cards_and_comparisons(run: Run, typed: None, tmp_path: Path) -> None:
     assert ["/training/seed", "42", "7"] in [row.split() for row in compared]
     assert any(row.startswith("weight ") for row in compared)
     assert json.loads(run("models", "compare", "typed", 1, 1, "--json").out)["parameters"]["l2"] == 0
-    assert run("models", "compare", "typed", 1, 9).status == 1
+    assert run("models", "compare", "typed", 1, 9).status == 3
 
 
 def test_aliases(run: Run, typed: None) -> None:
-    assert json.loads(run("models", "promote", "typed", 1, "--alias", "blue").out)["version"] == 1
-    assert json.loads(run("models", "promote", "typed", 2, "--alias", "blue").out)["entry"] == 2
+    assert run("models", "promote", "typed", 1, "--alias", "blue").out == "typed@blue is version 1.\n"
+    assert json.loads(run("aliases", "set", "typed", "blue", 2, "--if-match", 1, "--json").out)["entry"] == 2
+    lost = run("aliases", "set", "typed", "blue", 1, "--if-match", 1)
+    assert lost.status == 1
     assert "blue: 2" in run("models", "list").out
-    assert json.loads(run("models", "rollback", "typed", "--alias", "blue").out)["version"] == 1
-    nothing = run("models", "rollback", "typed", "--alias", "green")
-    assert (nothing.status, nothing.err) == (1, "Error: 'typed' has no alias 'green'.\n")
+    assert run("aliases", "list", "typed").out.splitlines()[1].split()[:3] == ["blue", "2", "2"]
+    assert json.loads(run("aliases", "show", "typed", "blue", "--json").out)["version"] == 2
+    assert run("models", "rollback", "typed", "--alias", "blue").out == "typed@blue is version 1.\n"
+    history = run("aliases", "history", "typed", "blue", "--json").out.splitlines()
+    assert [json.loads(row)["version"] for row in history] == [1, 2, 1]
+    assert run("aliases", "delete", "typed", "blue").out == "Deleted typed@blue.\n"
+    nothing = run("aliases", "rollback", "typed", "green")
+    assert nothing.status == 3 and nothing.err.startswith(
+        "Error: 'typed' has no alias 'green'.\nIts newest versions: 2, 1."
+    )
 
 
 def test_push_and_pull(run: Run, server: Server, typed: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +115,7 @@ def test_push_and_pull(run: Run, server: Server, typed: None, monkeypatch: pytes
     unusable = run("push", "typed@1", server.url, "--as", "pushed", "--key", "mw_of-the-other\n")
     assert unusable.status == 1 and "visible ASCII" in unusable.err and "mw_" not in unusable.err
     away = run("pull", "http://ann:secret@127.0.0.1:1", "typed")
-    assert away.status == 1 and "could not be reached" in away.err and "secret" not in away.err
+    assert away.status == 4 and "could not be reached" in away.err and "secret" not in away.err
 
 
 def test_bundles_and_deletion(run: Run, typed: None, tmp_path: Path) -> None:
@@ -112,13 +123,13 @@ def test_bundles_and_deletion(run: Run, typed: None, tmp_path: Path) -> None:
     assert run("models", "export-bundle", "typed@1", bundle).status == 0
     exported = bundle.with_suffix(".pt")
     assert run("models", "export", "typed@1", "state_dict", "--output", exported).out.strip() == str(exported)
-    assert run("models", "export", "typed", "pickle").status == 1
-    taken = json.loads(run("models", "import-bundle", "taken", bundle).out)
-    assert (taken["name"], taken["version"]) == ("taken", 1)
+    assert run("models", "export", "typed", "pickle").status == 3
+    assert run("models", "import-bundle", "taken", bundle).out == "taken@1\n"
+    assert json.loads(run("models", "import-bundle", "taken", bundle, "--json").out)["version"] == 1
     assert run("models", "delete", "taken", stdin="n\n").status == 1
     assert run("models", "show", "taken").status == 0
     assert run("models", "delete", "taken@1", "--yes").out == "Deleted taken@1.\n"
-    assert run("models", "delete", "taken", "--yes").status == 1
+    assert run("models", "delete", "taken", "--yes").status == 3
 
 
 def test_datasets(run: Run, tmp_path: Path) -> None:
@@ -178,15 +189,23 @@ def test_jobs(run: Run, typed: None, spec: Path) -> None:
     rows = [json.loads(row) for row in run("jobs", "list", "--model-name", "typed", "--json").out.splitlines()]
     job = rows[-1]["id"]
     assert job in run("jobs", "list", "--status", "succeeded").out
-    assert json.loads(run("jobs", "show", job).out)["id"] == job
+    assert json.loads(run("jobs", "show", job, "--json").out)["id"] == job
+    assert "succeeded" in run("jobs", "show", job).out
     assert run("jobs", "watch", job).out.splitlines()[-1] == "typed@1"
     spec.write_text(json.dumps({**LINE, "model_name": "endless", "training": {"epochs": 10**7}}))
-    endless = run("train", spec, "--no-wait").out.strip()
+    endless = run("train", spec, "--detach").out.strip()
     assert run("jobs", "pause", endless).status == 0  # its request waits only briefly
-    until(lambda: json.loads(run("jobs", "show", endless).out)["status"] == "paused")
-    assert json.loads(run("jobs", "resume", endless).out)["status"] in ("queued", "running")
-    assert json.loads(run("jobs", "cancel", endless).out)["status"] == "cancelled"
+    until(lambda: json.loads(run("jobs", "show", endless, "--json").out)["status"] == "paused")
+    assert json.loads(run("jobs", "resume", endless, "--json").out)["status"] in ("queued", "running")
+    assert run("jobs", "cancel", endless).out == f"Job {endless} is cancelled.\n"
     assert run("jobs", "watch", endless).status == 1
+    causes = run("jobs", "attempts", endless, "--json").out.splitlines()
+    assert [json.loads(row)["attempt"] for row in causes] == [*range(1, len(causes) + 1)]
+    lines = run("logs", endless, "--follow").out.splitlines()
+    assert lines == run("jobs", "events", endless).out.splitlines()
+    assert lines[0].endswith("status   status queued") and lines[-1].endswith("status   status cancelled")
+    epochs = run("jobs", "metrics", job).out.splitlines()
+    assert epochs[0].split() == ["epoch", "train_loss"] and len(epochs) == 6
 
 
 def copy_of_typed(server: Server, folder: Path) -> Path:
@@ -228,8 +247,8 @@ def test_an_upgrade_waits_until_no_service_runs(run: Run, typed: None, server: S
 
 
 WRONG: list[tuple[tuple[Any, ...], int, str]] = [
-    (("models", "show", "nobody"), 1, "'nobody'"),
-    (("predict", "nobody", "x=1"), 1, "'nobody'"),
+    (("models", "show", "nobody"), 3, "'nobody'"),
+    (("predict", "nobody", "x=1"), 3, "'nobody'"),
     (("predict", "typed", "x=a"), 1, "expected a finite number"),
     (("predict", "typed", "z=1"), 1, "/z: is no input of this model"),
     (("predict", "typed", "0.5"), 2, "FEATURE=VALUE"),
@@ -237,19 +256,21 @@ WRONG: list[tuple[tuple[Any, ...], int, str]] = [
     (("predict", "typed", "--instances", "{}"), 2, "no JSON list"),
     (("train", "-"), 2, "not JSON"),
     (("train", "/nothing/spec.json"), 1, "Error: No such file or directory: /nothing/spec.json"),
-    (("jobs", "show", "nobody"), 1, "no such training job"),
+    (("jobs", "show", "nobody"), 3, "no such training job"),
     (("jobs", "list", "--status", "lost"), 1, "'queued'"),
     (("models", "import-bundle", "typed", __file__), 1, "not a zip file"),
     (("models", "import-bundle", "typed", "/nothing"), 1, "No such file"),
     (("datasets", "upload", "plants", __file__), 1, "line"),
     (("datasets", "upload", "plants", "/nothing.csv"), 1, "No such file"),
     (("datasets", "upload", "plants", __file__, "--separator", "ab"), 1, "/separator"),
-    (("datasets", "reread", "nobody", "--type", "x=number"), 1, "'nobody'"),
+    (("datasets", "reread", "nobody", "--type", "x=number"), 3, "'nobody'"),
     (("datasets", "reread", "nobody", "--type", "x"), 2, "COLUMN="),
+    (("models", "show", "typd"), 3, "Did you mean typed?"),
+    (("models", "show", "typed@9"), 3, "Its newest versions: 2, 1."),
     (("models", "show", ".."), 1, "cannot be part of a URL"),
     (("models", "frobnicate"), 2, "No such command"),
-    (("models", "list", "--url", "http://127.0.0.1:9"), 1, "could not be reached"),
-    (("models", "list", "--url", "nonsense"), 1, "Error: "),
+    (("models", "list", "--url", "http://127.0.0.1:9"), 4, "modelwright serve"),
+    (("models", "list", "--url", "nonsense"), 4, "Error: "),
 ]
 
 
