@@ -1,4 +1,4 @@
-// JSON pointers (RFC 6901), and values at them in documents that are never changed in place.
+// JSON pointers (RFC 6901), and the values at them.
 
 /** The steps of a pointer: "/split/train" is ["split", "train"]. */
 export function steps(pointer) {
@@ -18,23 +18,4 @@ export function at(document, pointer) {
     found = found[step];
   }
   return found;
-}
-
-/** The document with another value at a pointer; undefined takes it out, together with objects that it leaves empty. */
-export function put(document, pointer, value) {
-  return changed(document, steps(pointer), value) ?? {};
-}
-
-function changed(document, [step, ...rest], value) {
-  if (step === undefined) return value;
-  if (Array.isArray(document)) {
-    const copy = [...document];
-    copy[Number(step)] = changed(copy[Number(step)], rest, value);
-    return copy.filter((each) => each !== undefined);
-  }
-  const copy = document !== null && typeof document === "object" ? { ...document } : {};
-  const next = changed(copy[step], rest, value);
-  if (next === undefined) delete copy[step];
-  else copy[step] = next;
-  return value === undefined && Object.keys(copy).length === 0 ? undefined : copy;
 }

@@ -29,7 +29,7 @@ function Table({ rows, columns, all }) {
           ${rows.slice(from, to).map(
             (row, at) => html`<tr>
               <td class="number quiet">${count(from + at + 1)}</td>
-              ${shown.map((each) => html`<${Cell} value=${row[each.name]} />`)}
+              ${shown.map((each) => html`<${Cell} value=${row[each.name]} type=${each.type} />`)}
             </tr>`,
           )}
         </tbody>
@@ -46,9 +46,11 @@ function Table({ rows, columns, all }) {
     </div>`;
 }
 
-function Cell({ value }) {
-  if (value === null || value === undefined) return html`<td class="quiet"><span aria-hidden="true">–</span><span class="unseen">missing</span></td>`;
-  if (typeof value === "number") return html`<td class="number" title=${String(value)}>${number(value)}</td>`;
+function Cell({ value, type }) {
+  if (value === null || value === undefined) {
+    return html`<td class=${type === "number" ? "number quiet" : "quiet"}><span aria-hidden="true">–</span><span class="unseen">missing</span></td>`;
+  }
   const text = String(value);
-  return html`<td class="cell" title=${text}>${text.length > 80 ? `${text.slice(0, 80)}…` : text}</td>`;
+  if (typeof value === "number") return html`<td class="number" title=${text}>${text.length > 10 ? number(value) : text}</td>`;
+  return html`<td class=${text.length > 24 ? "long" : "cell"} title=${text}>${text.length > 80 ? `${text.slice(0, 80)}…` : text}</td>`;
 }
