@@ -1,0 +1,75 @@
+// The fields of a spec that are about columns: targets and features, chosen from the data set's columns.
+import { html, useContext } from "../vendor/preact.js";
+import { Field } from "../parts/field.js";
+import { Form } from "./train_fields.js";
+
+const TYPES = ["number", "category", "boolean", "datetime"];
+const MOST = 300; // columns in a table of choices
+
+/** One column to learn, or several. */
+export function Target({ value, set, pointer }) {
+  const { columns, errors } = useContext(Form);
+  const chosen = Array.isArray(value) ? value : [value ?? ""];
+  const put = (next) => set(next.length === 1 ? next[0] : next);
+  const change = (index, name) => put(chosen.map((each, at) => (at === index ? name : each)));
+  const left = columns.filter((each) => !chosen.includes(each.name));
+  const error = errors[pointer] ?? errors[`${pointer}/0`];
+  return html`<div class="across">
+    ${chosen.map(
+      (each, index) => html`<${Field} key=${index} label=${index === 0 ? "target" : `target ${index + 1}`} hint=${index === 0 ? "The column to learn" : undefined} error=${index === 0 ? error : errors[`${pointer}/${index}`]}>
+        ${(about) =>
+          html`<select ...${about} data-pointer=${pointer} value=${each} onChange=${(event) => change(index, event.target.value)}>
+            ${!columns.some((column) => column.name === each) && html`<option value=${each}>${each || "choose one"}</option>`}
+            ${columns.map((column) => html`<option value=${column.name}>${column.name} (${column.type})</option>`)}
+          </select>`}
+      <//>`,
+    )}
+    <div class="row">
+      ${left.length > 0 && html`<button type="button" onClick=${() => put([...chosen, left[left.length - 1].name])}>Add a target</button>`}
+      ${chosen.length > 1 && html`<button type="button" onClick=${() => put(chosen.slice(0, -1))}>Remove the last</button>`}
+    </div>
+  </div>`;
+}
+
+/** The columns to learn from, with their types; all but the target unless chosen. */
+export function Features({ value, set, pointer, target }) {
+  const { columns, errors } = useContext(Form);
+  const targets = Array.isArray(target) ? target : [target];
+  const possible = columns.filter((each) => !targets.includes(each.name));
+  if (possible.length === 0 || possible.length > MOST) return html`<p class="quiet small across">The features are given in the JSON.</p>`;
+  const names = Array.isArray(value) ? value : value ? Object.keys(value) : possible.filter((each) => each.feature).map((each) => each.name);
+  const typeOf = (column) => (value && !Array.isArray(value) ? value[column.name]?.type : undefined) ?? column.type;
+  const put = (used, types) => {
+    const inOrder = possible.filter((each) => used.includes(each.name));
+    const own = inOrder.some((each) => types(each) !== each.type);
+    const usual = inOrder.length === possible.filter((each) => each.feature).length && inOrder.every((each) => each.feature);
+    if (own) set(Object.fromEntries(inOrder.map((each) => [each.name, { type: types(each) }])));
+    else set(usual ? undefined : inOrder.map((each) => each.name));
+  };
+  const use = (column, used) => put(used ? [...names, column.name] : names.filter((each) => each !== column.name), typeOf);
+  const type = (column, chosen) => put(names, (each) => (each === column ? chosen : typeOf(each)));
+  const wrong = Object.entries(errors).filter(([each]) => each === pointer || each.startsWith(`${pointer}/`));
+  return html`<details class="across" open=${wrong.length > 0}>
+    <summary data-pointer=${pointer}>Features: ${names.length} of ${possible.length} columns</summary>
+    ${wrong.map(([, message]) => html`<p class="failure">${message}</p>`)}
+    <div class="wide" tabindex="0" role="region" aria-label="Features">
+      <table>
+        <thead><tr><th scope="col">Learn from</th><th scope="col">Read as</th></tr></thead>
+        <tbody>
+          ${possible.map(
+            (column) => html`<tr key=${column.name}>
+              <td class="name">
+                <label><input type="checkbox" checked=${names.includes(column.name)} onChange=${(event) => use(column, event.target.checked)} /> ${column.name}</label>
+              </td>
+              <td>
+                <select aria-label=${`Type of ${column.name}`} value=${typeOf(column)} disabled=${!names.includes(column.name)} onChange=${(event) => type(column, event.target.value)}>
+                  ${(TYPES.includes(column.type) ? TYPES : [column.type, ...TYPES]).map((each) => html`<option value=${each}>${each}</option>`)}
+                </select>
+              </td>
+            </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </details>`;
+}
