@@ -33,6 +33,7 @@ def trace(store: Store, journal: Journal, exports: Artifacts, version: Version) 
         "name": version.name,
         "version": version.number,
         "digest": version.digest,
+        "signed": _signed(store, version),
         **known.sources(version),
         "initial": initial,
         "initial_complete": whole,
@@ -40,6 +41,14 @@ def trace(store: Store, journal: Journal, exports: Artifacts, version: Version) 
         "derived": derived,
         "derived_complete": searched,
     }
+
+
+def _signed(store: Store, version: Version) -> bool | None:
+    """Whether the version has a signature, which is not verified; None if that cannot be read."""
+    try:
+        return store.models.signature(version) is not None
+    except StoreError:
+        return None
 
 
 @dataclass(frozen=True)

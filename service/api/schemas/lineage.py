@@ -66,11 +66,13 @@ class KeptExport(TypedDict):
 class Lineage(TypedDict):
     """What a version comes from, and what comes from it. `initial` are the version that its training started from, the one
     that that started from, and so on; `initial_complete` is false if they were not followed to the first. `derived_complete` is
-    false if not every version was searched."""
+    false if not every version was searched. `signed`: whether it has a signature, which is not verified here; null if that cannot
+    be read."""
 
     name: str
     version: int
     digest: str
+    signed: bool | None
     data: Source
     job: TrainingJob | None
     initial: list[Ancestor]

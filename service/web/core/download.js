@@ -1,10 +1,10 @@
 // Downloads. A browser sends no key with a plain link, so with a key the file is fetched first.
-import { key, request, url } from "./api.js";
+import { Problem, key, request, url } from "./api.js";
 
 /** Saves what `GET path` answers as a file of that name. Throws as `request` does. */
 export async function download(path, name, { query, headers } = {}) {
   if (!key.value && !headers) {
-    await request(path, { method: "HEAD", query }); // an error is shown here, not saved as a file
+    await check(path, query); // an error is shown here, not saved as a file
     save(url(path, query).href, name);
     return;
   }
@@ -12,6 +12,16 @@ export async function download(path, name, { query, headers } = {}) {
   const address = URL.createObjectURL(file);
   save(address, name);
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+/** Throws what the service says against the file: the answer to HEAD has no body, so in that case it is asked again by GET. */
+async function check(path, query) {
+  try {
+    await request(path, { method: "HEAD", query });
+  } catch (error) {
+    if (error instanceof Problem && error.code === null) await request(path, { query });
+    throw error;
+  }
 }
 
 function save(address, name) {

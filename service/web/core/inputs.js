@@ -1,0 +1,62 @@
+// The inputs of a model: what a form shows of them, what was typed, and the instance that the service is asked about.
+
+/** [least, largest] of a column in the training part, or null. */
+export function rangeOf(ranges, name) {
+  return ranges && Object.hasOwn(ranges, name) ? ranges[name] : null; // a column may be called "constructor"
+}
+
+/** A number of a column as it is shown: a time, in seconds since 1970, as a date. */
+export function written(column, value) {
+  if (column.type === "datetime") return dateOf(value);
+  return String(Number(value.toPrecision(6)));
+}
+
+/** A value of each input to begin with: the middle of its range, the first of its categories. */
+export function firstValues(inputs, ranges) {
+  return new Map(inputs.map((input) => [input.name, firstValue(input, rangeOf(ranges, input.name))]));
+}
+
+function firstValue(input, range) {
+  if (input.type === "boolean") return "true";
+  if (input.type === "category") return input.categories?.[0] ?? "";
+  if (range === null) return "";
+  const middle = (range[0] + range[1]) / 2;
+  return input.type === "datetime" ? dateOf(middle) : String(Number(middle.toPrecision(3)));
+}
+
+/** { instance, errors }: the values of a form as the API takes them; `errors` says what is wrong with which input. */
+export function instanceOf(inputs, values) {
+  const entries = [];
+  const errors = new Map();
+  for (const input of inputs) {
+    const text = values.get(input.name) ?? "";
+    const value = text === "" ? null : valueOf(input, text);
+    if (value === undefined) errors.set(input.name, "Type a number, such as 3.5, or leave it empty if it is missing.");
+    entries.push([input.name, value]);
+  }
+  return { instance: Object.fromEntries(entries), errors };
+}
+
+function valueOf(input, text) {
+  if (input.type === "number") {
+    const value = Number(text.trim());
+    return text.trim() === "" || !Number.isFinite(value) ? undefined : value;
+  }
+  if (input.type === "boolean") return text === "true";
+  return text; // a category, a date, or what another type of column takes
+}
+
+/** What the service says about single inputs, from pointers such as "/instances/0/rooms". */
+export function errorsOf(problem) {
+  const found = new Map();
+  for (const { pointer, message } of problem?.errors ?? []) {
+    const [, , , name] = pointer.split("/");
+    if (name !== undefined) found.set(name.replaceAll("~1", "/").replaceAll("~0", "~"), message);
+  }
+  return found;
+}
+
+function dateOf(seconds) {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? "" : date.toISOString().slice(0, 10);
+}
