@@ -1,5 +1,5 @@
-"""The model store on a local disk: a large publish beside `cp` and `sync`, questions about 10,000 versions, and parallel
-publishers of one name."""
+"""The model store on a local disk: a large publish beside `cp` and `sync`, questions about 10,000 versions, the list of 1,000
+models over HTTP, and parallel publishers of one name."""
 
 import os
 import shutil
@@ -21,6 +21,8 @@ from model_store.backends.local import LocalBackend
 
 MEGABYTES = int(os.environ.get("MEGABYTES", "400"))
 VERSIONS = int(os.environ.get("VERSIONS", "10000"))
+MODELS = int(os.environ.get("MODELS", "1000"))
+LISTS = int(os.environ.get("LISTS", "200"))
 PUBLISHERS = 32
 QUESTIONS = 1000
 ROUNDS = 3
@@ -81,14 +83,46 @@ def many_versions(folder: Path) -> None:
         "alias": lambda: store.resolve("many", "production"),
     }
     for name, ask in questions.items():
-        taken = []
-        for _ in range(QUESTIONS):
-            began = time.perf_counter()
-            ask()
-            taken.append((time.perf_counter() - began) * 1000)
-        taken.sort()
-        median, p99 = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
-        sys.stdout.write(f"| {name}, of {VERSIONS} versions | median {median:.2f} ms, p99 {p99:.2f} ms |\n")
+        sys.stdout.write(f"| {name}, of {VERSIONS} versions | {latency(ask, QUESTIONS)} |\n")
+
+
+def latency(ask: Callable[[], Any], times: int) -> str:
+    """The median and p99 of so many calls, in words."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        ask()
+        taken.append((time.perf_counter() - began) * 1000)
+    taken.sort()
+    return f"median {taken[len(taken) // 2]:.2f} ms, p99 {taken[len(taken) * 99 // 100]:.2f} ms"
+
+
+def many_models(folder: Path) -> None:
+    """The list of all models over HTTP, each with three versions and an alias."""
+    from benchmarks.open_large import serve
+
+    store = Store(Unsynced(folder / "store"))
+    for number in range(MODELS):
+        name = f"model-{number:04}"
+        for version in range(3):
+            store.models.publish(name, {"format": 1, "metrics": {"test": {"rmse": version / 3}}}, {})
+        store.aliases.set(name, "production", 2)
+    store.sweep(3600)
+    with serve(folder) as (http, process):
+
+        def ask() -> None:
+            found = http.get("/v1/models", params={"limit": MODELS}).raise_for_status().json()
+            if len(found["data"]) != MODELS:
+                raise AssertionError("not all models were listed")
+
+        began = time.perf_counter()
+        ask()
+        first = (time.perf_counter() - began) * 1000
+        before = sum(process.cpu_times()[:2])
+        taken = latency(ask, LISTS)
+        cpu = (sum(process.cpu_times()[:2]) - before) / LISTS * 1000
+    sys.stdout.write(f"| list of {MODELS} models over HTTP, the first of a process | {first:.0f} ms |\n")
+    sys.stdout.write(f"| the same again | {taken}, {cpu:.1f} ms of CPU |\n")
 
 
 _next = 0
@@ -131,7 +165,7 @@ def parallel_publishers(folder: Path) -> None:
 def main() -> None:
     """All of them, on the disk of the temporary folder."""
     sys.stdout.write("| what | figure |\n|---|---|\n")
-    for measure in (large_publish, many_versions, parallel_publishers):
+    for measure in (large_publish, many_versions, many_models, parallel_publishers):
         with tempfile.TemporaryDirectory() as folder:
             measure(Path(folder))
             sys.stdout.flush()

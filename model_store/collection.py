@@ -27,7 +27,7 @@ from model_store.errors import (
 )
 from model_store.known_digests import KnownDigests
 from model_store.known_numbers import KnownNumbers
-from model_store.live_index import UNKNOWN, LiveIndex
+from model_store.live_index import LiveIndex
 from model_store.live_versions import LiveVersions, SeenVersions
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
 from model_store.names import check_file_names, check_name, is_name
@@ -311,7 +311,7 @@ class Collection:
             if content is not None:
                 self.contents(name).delete(content)
             records.forget(number)
-            self._remove_from_index(name, number, content)
+            self._living.remove(name, number, content)
             self._living.end_doubt(name, number, doubt)
 
     def delete_all(self, name: str) -> None:
@@ -382,11 +382,6 @@ class Collection:
 
     def _names_not_deleted(self) -> list[str]:
         return [name for name in self.all_names() if not self.deleted_names.has(name)]
-
-    def _remove_from_index(self, name: str, number: int, content: str | None) -> None:
-        indexed = {content} if content is not None else self._living.read().of(name).get(number, {UNKNOWN})
-        for each in indexed:
-            self._living.remove(name, number, each)
 
     def _live(self, name: str, number: int) -> Record:
         try:

@@ -63,9 +63,10 @@ class LiveIndex:
         """The version exists, or is about to."""
         self._create(self._key(name, number, content))
 
-    def remove(self, name: str, number: int, content: str) -> None:
-        """This content is not that version: it was deleted, or another content has its number."""
-        self._backend.delete(self._key(name, number, content))
+    def remove(self, name: str, number: int, content: str | None) -> None:
+        """This content is not that version: it was deleted, or another content has its number. None: all contents."""
+        for each in self.read().of(name).get(number, {UNKNOWN}) if content is None else {content}:
+            self._backend.delete(self._key(name, number, each))
 
     def doubt(self, name: str, number: int) -> str:
         """From now on nobody trusts what is known of that version; the id of the doubt. A doubt that is not ended is removed by a

@@ -68,6 +68,7 @@ def faults(home: Path) -> list[str]:
         lives = [name for name in collection.all_names() if _lives(collection, name)]
         if collection.names() != lives or not (root / "living" / collection.prefix / ".built").exists():
             found.append(f"the index has {collection.names()} after the sweep, and {lives} live")
+    found += [f"left in doubt: {path.name}" for path in (root / "living" / "doubts").glob("*/*")]
     found += [f"left in tmp: {path.name}" for path in (root / "tmp").iterdir()]
     report = store.examine()
     found += [f"verify after the sweep: {each}" for each in report.damages]
