@@ -11,7 +11,7 @@ from service.workflow.look.drawing import BLUE, chart, title
 from service.workflow.look.text import distinct
 from service.workflow.split import PARTS
 
-LARGEST, SMALLEST = 64, 9  # pixels of a cell
+LARGEST, SMALLEST = 80, 9  # pixels of a cell
 ALL = 600  # pixels of all cells
 MOST_COUNTED = 30  # classes; the counts of more would not be readable
 
