@@ -24,6 +24,7 @@ NAMES = [
     "a\nb\u2028",
     "<b>&😀\uffff",
     "long " * 40,
+    "long " * 41,
 ]
 
 
