@@ -9,7 +9,7 @@ from service.workflow.look.axes import Chart
 from service.workflow.look.chart_data import ChartData
 from service.workflow.look.drawing import BLUE, chart, title
 from service.workflow.look.text import distinct
-from service.workflow.split import PARTS
+from service.workflow.parts import PARTS
 
 LARGEST, SMALLEST = 80, 9  # pixels of a cell
 ALL = 600  # pixels of all cells

@@ -23,7 +23,7 @@ from service.workflow.look.drawing import (
 )
 from service.workflow.look.points import TargetPoints
 from service.workflow.look.text import text
-from service.workflow.split import PARTS as ALL_PARTS
+from service.workflow.parts import PARTS as ALL_PARTS
 
 ROW_HEIGHT = 26  # pixels of a class
 DIAGONAL = {"color": GREY, "strokeDash": [5, 4], "clip": True}
