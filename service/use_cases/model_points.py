@@ -16,8 +16,8 @@ from service.workflow.look.points import (
     Points,
     ThresholdCurve,
 )
+from service.workflow.parts import PARTS
 from service.workflow.signature import Output, Signature
-from service.workflow.split import PARTS
 from service.workflow.tasks import Task
 
 ROUNDING = 1e-9  # of an area

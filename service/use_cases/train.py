@@ -29,10 +29,10 @@ from service.workflow.learn import TrainingResult, learn
 from service.workflow.look.available import available
 from service.workflow.model import Model
 from service.workflow.models import install as install_models
+from service.workflow.parts import PARTS
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec, parse_resolved
-from service.workflow.split import PARTS
 from service.workflow.split import columns as split_columns
 from service.workflow.state import State
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from service.workflow.moments import power_of_two
+from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
-from service.workflow.split import PARTS, Split
+from service.workflow.split import Split
 from service.workflow.tasks import Task
 
 Metrics = dict[str, float | None]

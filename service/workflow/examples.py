@@ -11,9 +11,10 @@ from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import raw_width
 from service.workflow.errors import InvalidData
 from service.workflow.model import Model
+from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
 from service.workflow.spec_base import shown
-from service.workflow.split import PARTS, Split
+from service.workflow.split import Split
 
 LEARNED_FROM = ("train", "validation")
 

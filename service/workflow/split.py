@@ -13,9 +13,9 @@ from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts
 from service.workflow.data.types.names import Name
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData, invalid
+from service.workflow.parts import PARTS
 from service.workflow.spec_base import SpecBase, nearest, shown
 
-PARTS = ("train", "validation", "test")
 DEFAULT = {"train": 0.7, "validation": 0.15, "test": 0.15}
 BY = ("stratify", "group", "time", "column")
 Part = Annotated[int | float | None, Field(ge=0, description="a fraction up to 1, or a count of rows above 1")]

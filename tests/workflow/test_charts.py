@@ -24,6 +24,7 @@ NAMES = [
     "a\nb\u2028",
     "<b>&😀\uffff",
     "long " * 40,
+    "long " * 41,
 ]
 
 
@@ -95,3 +96,8 @@ def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
     assert (tmp_path / "artifact.png").stat().st_size > 1000
     drawn = (tmp_path / "artifact.svg").read_text(encoding="utf-8")
     assert "constructor" in drawn and "&lt;b&gt;" in drawn
+
+
+def test_the_drawing_process_does_not_load_torch() -> None:
+    code = "import sys, service.workflow.look.render; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Table, Texts
 from service.workflow.errors import InvalidData, InvalidSpec
-from service.workflow.split import PARTS, Split, SplitSpec, resolve, sizes, split
+from service.workflow.parts import PARTS
+from service.workflow.split import Split, SplitSpec, resolve, sizes, split
 
 ROWS = st.integers(min_value=8, max_value=300)
 SHARES = st.tuples(*[st.integers(0, 20)] * 3).filter(lambda each: each[0] > 4)

@@ -15,7 +15,9 @@ FENCE = 3  # a value further outside than 3 times the range of the middle 98 % i
 FEWEST_FOR_FENCES = 20
 DECADES = 4  # positive values that span more of them get a logarithmic axis
 LARGEST, SMALLEST = 1e7, 1e-4  # beyond them the labels are powers of ten
+MOST = 7e307  # the ends of a range; its width must be a finite number
 MOST_NAMES = 12
+LARGE, SMALL = (480, 320), (220, 160)  # width and height of a chart alone and of one of several, in pixels
 MISSING = "(missing)"
 Chart = Any  # altair's own methods are annotated with Any
 
@@ -56,10 +58,10 @@ class Extent:
         most = max(abs(self.low), abs(self.high))
         return "~g" if self.log or most >= LARGEST or most <= SMALLEST else alt.Undefined
 
-    def ticks(self, count: int) -> Chart:
-        """The axis with about `count` ticks."""
+    def ticks(self, count: int, **settings: Any) -> Chart:
+        """The axis with about `count` ticks, and other settings of Altair's."""
         shown: dict[str, Any] = {"values": powers(self.low, self.high, count)} if self.log else {"tickCount": count}
-        return alt.Axis(format=self.format, labelOverlap="greedy", **shown)
+        return alt.Axis(format=self.format, labelOverlap="greedy", **shown, **settings)
 
 
 def extent(values: Sequence[float]) -> Extent:
@@ -89,9 +91,9 @@ def powers(low: float, high: float, count: int) -> list[float]:
 
 def with_margin(low: float, high: float) -> Extent:
     """The range with 4 % more at each end; around a single value, a tenth of it."""
+    low, high = (min(max(each, -MOST), MOST) for each in (low, high))
     margin = 0.04 * high - 0.04 * low or abs(low) / 10 or 1.0
-    most = 8e307  # so that the width of the range is a finite number
-    return Extent(max(low - margin, -most), min(high + margin, most))
+    return Extent(low - margin, high + margin)
 
 
 @dataclass(frozen=True)
@@ -110,15 +112,18 @@ class Axis:
     def encode(self, channel: type[alt.X] | type[alt.Y], *, small: bool) -> Chart:
         """The encoding of its field, `x` or `y`."""
         letter = channel.__name__.lower()
+        length = (SMALL if small else LARGE)[letter == "y"]
         if self.kind == "N":
             wide = sum(map(len, self.names)) > (24 if small else 60)  # characters that fit beside each other
             angle: dict[str, Any] = {"labelAngle": -40 if wide else 0} if channel is alt.X else {}
-            axis = alt.Axis(labelLimit=90 if small else 160, **angle)
+            axis = alt.Axis(labelLimit=90 if small else 160, titleLimit=length, **angle)
             scale = alt.Scale(domain=self.names, padding=0.1, type="band")
             return channel(f"{letter}:N", title=self.title, sort=None, axis=axis, scale=scale)
         if self.kind == "T":
-            return channel(f"{letter}:T", title=self.title, axis=alt.Axis(tickCount=4 if small else 7))
-        axis = self.extent.ticks(4 if small else 7)
+            return channel(
+                f"{letter}:T", title=self.title, axis=alt.Axis(tickCount=4 if small else 7, titleLimit=length)
+            )
+        axis = self.extent.ticks(4 if small else 7, titleLimit=length)
         return channel(f"{letter}:Q", title=self.title, axis=axis, scale=self.extent.scale)
 
 

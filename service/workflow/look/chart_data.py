@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from service.workflow.look.points import Points, TargetPoints
 from service.workflow.look.text import text
+from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
-from service.workflow.split import PARTS
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from service.workflow.look.axes import Chart
 from service.workflow.look.chart_data import ChartData
 from service.workflow.look.drawing import BLUE, chart, title
 from service.workflow.look.text import distinct
-from service.workflow.split import PARTS
+from service.workflow.parts import PARTS
 
-LARGEST, SMALLEST = 64, 9  # pixels of a cell
+LARGEST, SMALLEST = 80, 9  # pixels of a cell
 ALL = 600  # pixels of all cells
 MOST_COUNTED = 30  # classes; the counts of more would not be readable
 

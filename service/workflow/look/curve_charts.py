@@ -1,5 +1,8 @@
 """The charts `roc` and `precision_recall` of a classification."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import altair as alt
 
 from service.workflow.errors import NotAvailable
@@ -7,7 +10,7 @@ from service.workflow.look.axes import Chart
 from service.workflow.look.chart_data import ChartData
 from service.workflow.look.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, chart, title
 from service.workflow.look.points import ThresholdCurve, ThresholdCurves
-from service.workflow.look.text import text
+from service.workflow.look.text import distinct
 from service.workflow.tasks import Task
 
 SIDE = 340  # pixels
@@ -23,11 +26,10 @@ def roc(of: ChartData) -> Chart:
     Raises:
         NotAvailable: the model answers no classes or labels, or is from before curves were recorded.
     """
-    curves, named = _curves(of), _names(of)
-    chosen = [each for each in curves.curves if of.signature.task is not Task.BINARY or each.position == 1]
+    curves = _curves(of)
+    chosen = curves.curves[-1:] if of.signature.task is Task.BINARY else curves.curves
     lines = []
-    for each in chosen:
-        name = f"{each.roc_area:.3f}  {named[each.position]}"
+    for each, name in zip(chosen, _names(of, {each.position: each.roc_area for each in chosen}), strict=True):
         lines += [
             {"curve": name, "order": place, "x": false / each.false_positives[-1], "y": true / each.true_positives[-1]}
             for place, (true, false) in enumerate(zip(each.true_positives, each.false_positives, strict=True))
@@ -45,10 +47,10 @@ def precision_recall(of: ChartData) -> Chart:
     Raises:
         NotAvailable: the model answers no classes or labels, or is from before curves were recorded.
     """
-    curves, named = _curves(of), _names(of)
+    curves = _curves(of)
+    named = _names(of, {each.position: each.average_precision for each in curves.curves})
     lines = []
-    for each in curves.curves:
-        name = f"{each.average_precision:.3f}  {named[each.position]}"
+    for each, name in zip(curves.curves, named, strict=True):
         lines += [{"curve": name, **row} for row in _precisions(each)]
     drawn = _lines(lines, "step-before", "recall", "precision")
     areas = [each.average_precision for each in curves.curves]
@@ -68,12 +70,11 @@ def _precisions(of: ThresholdCurve) -> list[dict[str, float]]:
     return [{**made[0], "order": 0, "x": 0.0}, *made]
 
 
-def _lines(rows: list[dict[str, object]], interpolate: str, x: str, y: str) -> Chart:
-    curves = list(dict.fromkeys(str(row["curve"]) for row in rows))
-    shown = [text(each) for each in curves]
+def _lines(rows: list[dict[str, Any]], interpolate: str, x: str, y: str) -> Chart:
+    shown = list(dict.fromkeys(row["curve"] for row in rows))
     legend = alt.Legend(title="area", symbolStrokeWidth=2.5, symbolSize=300, labelLimit=260)
-    colours = [COLOURS[place % len(COLOURS)] for place in range(len(curves))]
-    dashes = [DASHES[place // len(COLOURS)] for place in range(len(curves))]
+    colours = [COLOURS[place % len(COLOURS)] for place in range(len(shown))]
+    dashes = [DASHES[place // len(COLOURS)] for place in range(len(shown))]
     lines = chart(rows, width=SIDE, height=SIDE).mark_line(interpolate=interpolate, strokeWidth=1.8)
     return lines.encode(
         x=alt.X("x:Q", title=x, scale=SHARE, axis=alt.Axis(tickCount=5)),
@@ -95,8 +96,9 @@ def _curves(of: ChartData) -> ThresholdCurves:
     return of.points.curves
 
 
-def _names(of: ChartData) -> list[str]:
-    return of.signature.labels
+def _names(of: ChartData, areas: Mapping[int, float]) -> list[str]:
+    """Area and name of each class, by position: a long name does not hide the area."""
+    return distinct([f"{area:.3f}  {of.signature.labels[position]}" for position, area in areas.items()])
 
 
 def _what(of: ChartData) -> str:

@@ -5,8 +5,8 @@ from service.workflow.look.axes import Axis, Chart, dates, names, numbers, of_fe
 from service.workflow.look.chart_data import ChartData
 from service.workflow.look.drawing import PARTS, beyond, grid, scatter, title
 from service.workflow.look.text import text
+from service.workflow.parts import PARTS as ALL_PARTS
 from service.workflow.signature import Input
-from service.workflow.split import PARTS as ALL_PARTS
 
 
 def data(of: ChartData) -> Chart:

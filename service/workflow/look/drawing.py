@@ -8,13 +8,12 @@ from typing import Any
 
 import altair as alt
 
-from service.workflow.look.axes import Axis, Chart
+from service.workflow.look.axes import LARGE, SMALL, Axis, Chart
 from service.workflow.look.text import text
 
-WIDTH, HEIGHT = 480, 320
-SMALL_WIDTH, SMALL_HEIGHT, ACROSS = 220, 160, 3
-# Okabe and Ito, "Color Universal Design", 2008: told apart with any kind of colour vision. Without its yellow and its light
-# blue, which are too pale on white for points and lines, except where more than six are needed.
+(WIDTH, HEIGHT), (SMALL_WIDTH, SMALL_HEIGHT), ACROSS = LARGE, SMALL, 3
+# Okabe and Ito, "Color Universal Design", 2008: told apart with any kind of colour vision. Without its yellow, which is too
+# pale on white; orange and light blue, which are pale, come last among many lines.
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, BLACK = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#000000"
 SKY = "#56b4e9"
 GREY = "#767676"

@@ -1,6 +1,7 @@
 """The chart `predictions`: predictions and truth."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import altair as alt
 
@@ -22,7 +23,7 @@ from service.workflow.look.drawing import (
 )
 from service.workflow.look.points import TargetPoints
 from service.workflow.look.text import text
-from service.workflow.split import PARTS as ALL_PARTS
+from service.workflow.parts import PARTS as ALL_PARTS
 
 ROW_HEIGHT = 26  # pixels of a class
 DIAGONAL = {"color": GREY, "strokeDash": [5, 4], "clip": True}
@@ -53,9 +54,9 @@ def _over_feature(of: ChartData) -> Chart:
     path = chart([{"x": value, "y": answer} for value, answer in line])
     path = path.mark_line(color=VERMILLION, strokeWidth=1.2, opacity=0.7, clip=True)
     path = path.encode(x=x.encode(alt.X, small=False), y=y.encode(alt.Y, small=False))
-    about = title(
-        f"Predictions of {target} over {x.title}", f"{of.told_rows(ALL_PARTS)}; line: predictions", beyond(x, y)
-    )
+    once = replace(x, values=x.values[: len(values)])
+    notes = f"{of.told_rows(ALL_PARTS)}; line: predictions", beyond(once, y)
+    about = title(f"Predictions of {target} over {x.title}", *notes)
     return alt.layer(path, drawn, title=about)
 
 

@@ -7,7 +7,7 @@ from service.workflow.look.axes import Axis, Chart, numbers
 from service.workflow.look.chart_data import ChartData
 from service.workflow.look.drawing import GREY, PARTS, beyond, chart, grid, scatter, title
 from service.workflow.look.points import TargetPoints
-from service.workflow.split import PARTS as ALL_PARTS
+from service.workflow.parts import PARTS as ALL_PARTS
 
 
 def residuals(of: ChartData) -> Chart:

@@ -21,8 +21,9 @@ from service.workflow.look.points import (
     TargetPoints,
 )
 from service.workflow.look.threshold_curves import threshold_curves
+from service.workflow.parts import PARTS
 from service.workflow.signature import Input, Signature
-from service.workflow.split import PARTS, Split
+from service.workflow.split import Split
 
 LONGEST_TEXT = 200  # characters of a category or a class in a chart
 

@@ -22,13 +22,15 @@ def text(given: str) -> str:
 
 
 def distinct(given: list[str]) -> list[str]:
-    """The texts as a chart shows them. Different texts that would look the same get spaces at their end: Vega tells categories
-    apart by their texts."""
+    """The texts as a chart shows them. Those that would look the same are numbered: Vega tells categories apart by their texts.
+    `text` does not change what this function has made."""
     made: dict[str, None] = {}
     for each in map(text, given):
-        shown = each
+        shown, number = each, 1
         while shown in made:
-            shown += NO_BREAK_SPACE
+            number += 1
+            mark = f" ({number})"
+            shown = each[: LONGEST - len(mark)] + mark
         made[shown] = None
     return list(made)
 

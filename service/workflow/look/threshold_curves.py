@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from service.workflow.look.points import MOST_CURVES, MOST_THRESHOLDS, ThresholdCurve, ThresholdCurves
+from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
-from service.workflow.split import PARTS, Split
+from service.workflow.split import Split
 from service.workflow.tasks import Task
 
 

@@ -14,7 +14,7 @@ from service.workflow.card.recorded import find, mapping
 from service.workflow.card.to_markdown import to_markdown
 from service.workflow.card.usage import MOST_INPUTS
 from service.workflow.exports.export import Source
-from service.workflow.split import PARTS
+from service.workflow.parts import PARTS
 from service.workflow.tasks import Task
 
 # The identifiers of https://huggingface.co/docs/hub/repositories-licenses that are names of licences.
