@@ -1,9 +1,15 @@
 """Which address counts as the client's, behind trusted and other proxies."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.access.audit import Audit
+from service.access.keyring import Keyring
+from service.access.scopes import Scope
 from service.addresses import parse_networks
+from service.api.middleware.authorize import Authorize
 from service.api.middleware.proxies import MOST_HOPS, Proxies
 
 PROXY = ("10.0.0.1", 4711)
@@ -52,3 +58,23 @@ def test_host_and_scheme() -> None:
 @given(st.lists(st.binary(max_size=60), max_size=3))
 def test_any_bytes_are_handled(lines: list[bytes]) -> None:
     assert client(*lines) is not None
+
+
+def test_a_service_without_keys_answers_its_own_machine_only_also_behind_a_proxy(tmp_path: Path) -> None:
+    async def app(*_: object) -> None: ...
+
+    keys, audit = Keyring(tmp_path), Audit(tmp_path)
+    edge = Authorize(app, keys, audit, needed=lambda *_: (None, False), answered=lambda *_: None, proxies=PROXIES)
+
+    def refuses(peer: tuple[str, int] = PROXY, **headers: bytes) -> bool:
+        given_ = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+        return edge.check(Scope.PREDICT, "POST", {b"host": b"127.0.0.1:8000", **given_}, peer)[1] is not None
+
+    assert not refuses(x_forwarded_for=b"127.0.0.1", x_forwarded_host=b"localhost")
+    assert refuses(x_forwarded_for=b"203.0.113.7", x_forwarded_host=b"localhost")  # another machine
+    assert refuses(x_forwarded_for=b"127.0.0.1", x_forwarded_host=b"ml.example.org")  # a rebound name
+    assert not refuses(
+        ("127.0.0.1", 1), x_forwarded_for=b"203.0.113.7", x_forwarded_host=b"ml.example.org"
+    )  # not trusted
+    assert not refuses(x_forwarded_for=b"127.0.0.1", x_forwarded_host=b"localhost:90", origin=b"http://localhost:90")
+    assert refuses(x_forwarded_for=b"127.0.0.1", x_forwarded_host=b"localhost:90", origin=b"http://127.0.0.1:8000")

@@ -14,6 +14,7 @@ from tests.docs.pages import PAGES, ROOT, Snippet, name, snippets
 
 WRITTEN = "http://127.0.0.1:8000"
 RUN = {"bash", "python"}
+GUIDES = ROOT / "docs" / "guides"
 # A refused call fails its snippet, except in snippets that show errors.
 PREAMBLE = """set -euo pipefail
 modelwright() { "$PYTHON" -m service "$@"; }
@@ -32,13 +33,28 @@ def test_every_snippet_is_marked(page: Path) -> None:
     assert not silent
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the snippets use curl")
-@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=name)
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the snippets use curl")
+
+
+@needs_curl
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page) and page.parent != GUIDES], ids=name)
 def test_snippets_run(page: Path, address: str, tmp_path: Path) -> None:
-    work = tmp_path / "work"
+    run_all([page], address, tmp_path)
+
+
+@needs_curl
+def test_the_guides_run_one_after_another(address: str, tmp_path: Path) -> None:
+    """Against one service: later ones use the models of earlier ones, as their readers do."""
+    first = [GUIDES / f"{each}.md" for each in ("train-your-own-table", "read-the-result", "share-a-model")]
+    run_all([*first, *sorted({*GUIDES.glob("*.md")} - {*first})], address, tmp_path)
+
+
+def run_all(pages: list[Path], address: str, folder: Path) -> None:
+    """Runs the snippets of pages in one folder."""
+    work = folder / "work"
     work.mkdir()
     (work / "examples").symlink_to(ROOT / "examples")
-    for snippet in runnable(page):
+    for snippet in (each for page in pages for each in runnable(page)):
         done = run(snippet, address, work)
         assert done.returncode == 0, f"{snippet.code}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 

@@ -64,6 +64,7 @@ class Proxies:
         return any(address in network for network in self._networks)
 
 
+@lru_cache(4096)
 def _address(text: str) -> str | None:
     """The address in an entry of `X-Forwarded-For`, which may have a port; None if it is none."""
     if text.startswith("["):
