@@ -106,7 +106,9 @@ def _spec_of_table(
     """A spec for a table, which is uploaded, or for a data set that the service has."""
     if source is not None:
         path = Path(source)
-        about = client.upload_dataset(dataset or name_from(path), path)
+        # A .json may be a list or JSON Lines, which the service finds out if no form is claimed.
+        claimed = "application/octet-stream" if path.suffix.lower() == ".json" else None
+        about = client.upload_dataset(dataset or name_from(path), path, claimed)
     elif dataset is not None:
         about = client.dataset(dataset)
     elif base:
