@@ -152,10 +152,8 @@ def _attend(client: "Client", job: dict[str, Any], told: Console, as_json: bool)
     console.print()
     metrics_table(manifest["metrics"])
     console.print(f"\n{model}\n", highlight=False)
-    steps = _next(job["result"], manifest)
-    longest = max(len(command) for command, _ in steps)
-    for command, meaning in steps:
-        line(f"  {command:<{longest}}  # {meaning}")
+    for command, meaning in _next(job["result"], manifest):
+        line(f"  {command:<44}  # {meaning}")
 
 
 def _next(result: dict[str, Any], manifest: dict[str, Any]) -> list[tuple[str, str]]:
