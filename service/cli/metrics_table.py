@@ -12,7 +12,12 @@ def metrics_table(metrics: dict[str, dict[str, Any]]) -> None:
     parts = [part for part in PARTS if metrics.get(part)]
     names = list(dict.fromkeys(name for part in parts for name in metrics[part]))
     table(
-        ({"metric": name, **{part: metrics[part].get(name) for part in parts}} for name in names),
+        ({"metric": name, **{part: _rounded(metrics[part].get(name)) for part in parts}} for name in names),
         ["metric", *parts],
         False,
     )
+
+
+def _rounded(value: Any) -> Any:
+    """Four digits are enough to compare by eye; --json has all of them."""
+    return f"{value:.4g}" if isinstance(value, float) else value

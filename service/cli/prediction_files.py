@@ -34,7 +34,7 @@ def save(path: Path, pieces: Iterator[Predictions]) -> Saved:
     """Writes predictions to a file, in the form that its suffix tells; memory is needed for one piece at a time.
 
     Raises:
-        CommandFailed: the service has not predicted the same columns for all pieces.
+        CommandFailed: there are no rows, or the service has not predicted the same columns for all pieces.
         OSError: the file cannot be written.
     """
     rows, last = 0, None
@@ -48,13 +48,13 @@ def save(path: Path, pieces: Iterator[Predictions]) -> Saved:
     part = path.with_name(path.name + ".part")
     try:
         WRITERS[path.suffix.lower()](part, counted())
+        if last is None:
+            raise CommandFailed("There are no rows to predict for.")
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    if last is None:
-        raise CommandFailed("There was nothing to predict.")
     return Saved(rows, last.model, last.version)
 
 

@@ -60,7 +60,7 @@ def job_goes_on(job_id: str) -> Iterator[None]:
 def _bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(max(10, min(40, console.width - 90))),
         MofNCompleteColumn(),
         TextColumn("epochs"),
         TimeElapsedColumn(),

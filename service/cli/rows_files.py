@@ -85,7 +85,7 @@ def _lines(path: Path) -> Iterator[Rows]:
 
 
 def _joined(lines: Iterator[bytes], header: bytes, media_type: str, most: int) -> Iterator[Rows]:
-    """Lines, gathered to pieces. A file without rows is one piece without rows, so that it gets an answer, too."""
+    """Lines, gathered to pieces."""
     body, count, first = bytearray(header), 0, 0
     for line in lines:
         body += line
@@ -93,7 +93,7 @@ def _joined(lines: Iterator[bytes], header: bytes, media_type: str, most: int) -
         if count == most or len(body) >= MOST_BYTES:
             yield Rows(bytes(body), media_type, first, count)
             body, count, first = bytearray(header), 0, first + count
-    if count or not first:
+    if count:
         yield Rows(bytes(body), media_type, first, count)
 
 
@@ -122,11 +122,7 @@ def _frames(path: Path, scan: Callable[[Path], Any]) -> Iterator[Rows]:
                 frame.write_ipc_stream(body)
                 yield Rows(body.getvalue(), ARROW, first, len(frame))
                 first += len(frame)
-        if not first:
-            body = io.BytesIO()
-            table.limit(0).collect().write_ipc_stream(body)
-            yield Rows(body.getvalue(), ARROW, 0, 0)
-    except polars.exceptions.PolarsError as error:
+    except (polars.exceptions.PolarsError, OSError) as error:
         raise CommandFailed(f"{path} cannot be read as {path.suffix}: {error}") from error
 
 
@@ -140,7 +136,7 @@ def _npy(path: Path) -> Iterator[Rows]:
     if not isinstance(matrix, np.ndarray) or matrix.ndim not in (1, 2):
         raise CommandFailed(f"{path} must hold one array of shape [rows, inputs], or [rows] for one input.")
     most = max(1, min(MOST_ROWS, MOST_VALUES // max(1, matrix[:1].size)))
-    for first in range(0, max(1, len(matrix)), most):
+    for first in range(0, len(matrix), most):
         body = io.BytesIO()
         np.save(body, matrix[first : first + most], allow_pickle=False)
         yield Rows(body.getvalue(), NPY, first, len(matrix[first : first + most]))

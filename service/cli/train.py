@@ -106,7 +106,9 @@ def _spec_of_table(
     """A spec for a table, which is uploaded, or for a data set that the service has."""
     if source is not None:
         path = Path(source)
-        about = client.upload_dataset(dataset or name_from(path), path)
+        # A .json may be a list or JSON Lines, which the service finds out if no form is claimed.
+        claimed = "application/octet-stream" if path.suffix.lower() == ".json" else None
+        about = client.upload_dataset(dataset or name_from(path), path, claimed)
     elif dataset is not None:
         about = client.dataset(dataset)
     elif base:
@@ -150,10 +152,8 @@ def _attend(client: "Client", job: dict[str, Any], told: Console, as_json: bool)
     console.print()
     metrics_table(manifest["metrics"])
     console.print(f"\n{model}\n", highlight=False)
-    steps = _next(job["result"], manifest)
-    longest = max(len(command) for command, _ in steps)
-    for command, meaning in steps:
-        line(f"  {command:<{longest}}  # {meaning}")
+    for command, meaning in _next(job["result"], manifest):
+        line(f"  {command:<44}  # {meaning}")
 
 
 def _next(result: dict[str, Any], manifest: dict[str, Any]) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ def configure(level: str, form: str | None = None) -> None:
         level: the lowest level that is logged.
         form: `json`, `console` for people, or None for people if stderr is a terminal.
     """
+    people = for_people(form)
     shared: list[Processor] = [
         merge_contextvars,
         _of_request,
@@ -37,13 +38,13 @@ def configure(level: str, form: str | None = None) -> None:
         add_logger_name,
         ExtraAdder(EXTRA),
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(*(("%H:%M:%S", False) if people else ("iso", True))),
     ]
     handler = logging.StreamHandler(_own_stderr())
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[ProcessorFormatter.remove_processors_meta, *_render(people=for_people(form))],
+            processors=[ProcessorFormatter.remove_processors_meta, *_render(people=people)],
         )
     )
     root = logging.getLogger()
