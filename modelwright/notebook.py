@@ -34,9 +34,10 @@ def model(fields: Mapping[str, Any]) -> str:
 
 def version(fields: Mapping[str, Any]) -> str:
     """A version: its inputs and outputs, if they are known, and its metrics."""
-    signature, about = _object(fields.get("signature")), {"created": fields.get("created_at")}
+    signature, aliases = _object(fields.get("signature")), fields.get("aliases")
+    about = {"created": fields.get("created_at")}
     about |= {way: _columns(signature.get(way)) for way in ("inputs", "outputs")}
-    about |= {"aliases": ", ".join(map(str, fields.get("aliases") or ())), "digest": fields.get("digest")}
+    about |= {"aliases": ", ".join(map(str, aliases if is_list(aliases) else ())), "digest": fields.get("digest")}
     title = f"Model {fields.get('name')}, version {fields.get('version')}"
     return _framed(title, [_pairs(about), _problem(fields), _metrics(fields.get("metrics"))])
 
@@ -48,7 +49,7 @@ def _columns(columns: Any) -> str:
 
 
 def _framed(title: str, parts: Iterable[str]) -> str:
-    return f"<div><strong>{escape(title)}</strong>{''.join(parts)}</div>"
+    return f"<div><strong>{escape(_text(title))}</strong>{''.join(parts)}</div>"
 
 
 def _problem(fields: Mapping[str, Any]) -> str:
@@ -72,10 +73,10 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    shown = [f"<tr>{''.join(f'<th>{escape(each)}</th>' for each in head)}</tr>"] if head else []
+    shown = [f"<tr>{''.join(f'<th>{escape(_text(each))}</th>' for each in head)}</tr>"] if head else []
     for first, *others in rows[:_MOST_ROWS]:
         cells = "".join(f'<td style="text-align: left">{escape(each)}</td>' for each in others)
-        shown.append(f'<tr><th style="text-align: left">{escape(str(first))}</th>{cells}</tr>')
+        shown.append(f'<tr><th style="text-align: left">{escape(_text(first))}</th>{cells}</tr>')
     left = len(rows) - _MOST_ROWS
     more = f"<div>and {left} more</div>" if left > 0 else ""
     return f"<table>{''.join(shown)}</table>{more}"

@@ -3,7 +3,20 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SERVER = {"service", "model_store", "torch", "fastapi", "starlette", "pydantic", "orjson", "numpy"}
+SERVER = {
+    "service",
+    "model_store",
+    "torch",
+    "fastapi",
+    "starlette",
+    "pydantic",
+    "orjson",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "asyncio",
+}
 
 
 def test_the_client_package_does_not_import_the_server() -> None:
