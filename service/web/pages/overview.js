@@ -51,8 +51,9 @@ function Welcome() {
     }
   };
   return html`<div class="welcome">
-      <h1>Overview</h1>
-      <p>Train a model from a table, watch it learn, and ask it for predictions.</p>
+      <h1 class="unseen">Overview</h1>
+      <p class="lead">Train your first model</p>
+      <p>From a table to predictions: you need no code for it.</p>
       <ol class="steps"><li>Upload a table</li><li>Choose the column to predict</li><li>Train</li><li>Try the model</li></ol>
     </div>
     <${Uploader} />
