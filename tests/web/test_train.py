@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.harness.server import Server
 from tests.web.conftest import Visit
 
 JOB = re.compile(r"#/jobs/([^/?]+)$")
@@ -22,6 +24,11 @@ def page(visit: Visit, http: httpx.Client) -> Page:
     page.get_by_role("button", name="Predict y").click()
     expect(page.get_by_text("Ready to train")).to_be_visible()
     return page
+
+
+def section(page: Page, title: str) -> Locator:
+    """A part of the form."""
+    return page.locator("details.section").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
 def spec_of(page: Page) -> dict[str, object]:
@@ -43,8 +50,8 @@ def test_form_and_json_stay_in_step_and_errors_stand_at_their_fields(page: Page)
     epochs.fill("2")
     expect(page.get_by_text("Ready to train")).to_be_visible()
 
-    page.locator("summary", has_text="Optimizer").click()
-    optimizer = page.locator("details.section", has_text="Optimizer").last
+    optimizer = section(page, "Optimizer")
+    optimizer.locator("summary").first.click()
     optimizer.get_by_label("Kind").select_option("SGD")
     optimizer.get_by_label("Learning rate (lr)").fill("0.05")
     page.get_by_text("Features: 2 of 2 columns").click()
@@ -69,7 +76,7 @@ def test_form_and_json_stay_in_step_and_errors_stand_at_their_fields(page: Page)
 
 
 def test_layers_are_stacked_in_the_form(page: Page, http: httpx.Client) -> None:
-    model = page.locator("details.section", has_text="Model").last
+    model = section(page, "Model")
     model.get_by_label("Kind").first.select_option("layers")
     for number, kind in ((1, "Linear"), (2, "ReLU"), (3, "Linear")):
         model.get_by_role("button", name="Add one").click()
@@ -103,11 +110,9 @@ def test_a_preset_is_trained_once_and_its_version_taken_up_again(page: Page, vis
     assert spec_of(again)["initial"] == f"web-train@{job['result']['version']}"
 
 
-def test_a_newcomer_trains_the_example_with_one_click(browser: object, tmp_path: object) -> None:
-    from tests.harness.server import Server
-
-    with Server(tmp_path / "home", slots=1) as server:  # type: ignore[operator]
-        visit = Visit(browser.new_context(), server.url)  # type: ignore[attr-defined]
+def test_a_newcomer_trains_the_example_with_one_click(browser: Browser, tmp_path: Path) -> None:
+    with Server(tmp_path / "home", slots=1) as server:
+        visit = Visit(browser.new_context(), server.url)
         visit.expected = ["404"]
         page = visit.open()
         page.get_by_role("button", name="Train the example").click()
