@@ -94,9 +94,19 @@ async def upload(
     if same is not None and same.manifest.get("options") == requested:
         return same, False
     found = await surveys.survey(path, media_type, options, most_bytes)
-    if same is not None and all(same.manifest[each] == found[each] for each in ("media_type", "schema")):
+    if same is not None and _read_alike(same.manifest, found):
         return same, False  # other options with the same result
     return await _finish(asyncio.to_thread(_publish, store, name, path, found, digest, requested, since))
+
+
+def _read_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two surveys of the same bytes read them in the same way. Those of earlier releases have no bins."""
+
+    def shown(schema: dict[str, Any]) -> dict[str, Any]:
+        without = [{name: value for name, value in each.items() if name != "bins"} for each in schema["columns"]]
+        return {**schema, "columns": without}
+
+    return one["media_type"] == other["media_type"] and shown(one["schema"]) == shown(other["schema"])
 
 
 async def _finish(work: Coroutine[Any, Any, T]) -> T:

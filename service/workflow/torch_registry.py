@@ -5,6 +5,7 @@ on first use and cached, so that names, defaults and checks are torch's.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cache, partial
 from types import MappingProxyType, UnionType
@@ -75,7 +76,7 @@ class TorchRegistry:
                 annotation = annotation | None  # torch's annotation may lack it
             fields[argument.name] = (annotation, default)
         fields |= self._own
-        return create_model(name, __base__=SpecBase, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields)
+        return create_model(name, __base__=SpecBase, __doc__=_first_paragraph(cls), **fields)
 
     def parse(self, value: object, budget: FaultBudget | None = None) -> BaseModel:
         """The arguments from `{"name": …, …}`, checked by torch unless the budget forbids it.
@@ -131,6 +132,12 @@ class TorchRegistry:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"title": self.what, "oneOf": [self.arguments(name).model_json_schema() for name in self.classes]}
+
+
+def _first_paragraph(cls: type) -> str:
+    """What torch says of a class, on one line, without the marks of reStructuredText such as :math:`x`."""
+    text = " ".join((cls.__doc__ or "").strip().split("\n\n")[0].split())
+    return re.sub(r"(?::[a-z]+:)?`([^`<]*?)(?: <[^`>]*>)?`_?", r"\1", text)
 
 
 def name_of(member: BaseModel) -> str:

@@ -42,7 +42,9 @@ class TrainingSettings(SpecBase):
         default=None, gt=0, description="the largest norm of all gradients together"
     )
     accumulation_steps: int = Field(default=1, ge=1, le=10_000_000, description="batches in one step of the optimizer")
-    early_stopping: EarlyStopping | None = Field(default=None, description="null for none")
+    early_stopping: EarlyStopping | None = Field(
+        default=None, description="ends the training when the loss no longer falls; null never does"
+    )
     ema: EMA | None = None
     max_seconds: float | None = Field(default=None, gt=0, description="ends the training, which still succeeds")
     max_samples: int | None = Field(default=None, ge=1, description="ends the training, which still succeeds")

@@ -127,7 +127,17 @@ def test_the_reading_is_shown(http: httpx.Client) -> None:
     assert (size["type"], size["missing"], size["distinct"]) == ("number", 1, 3)
     assert (kind["type"], kind["missing"], kind["distinct"]) == ("category", 2, 2)
     assert "1,5" in size["examples"] and size["reason"]
-    assert set(size) == {"name", "type", "missing", "distinct", "examples", "reason", "feature", "statistics"}
+    assert set(size) == {
+        "name",
+        "type",
+        "missing",
+        "distinct",
+        "examples",
+        "reason",
+        "feature",
+        "statistics",
+        "distribution",
+    }
     for again in (http.get("/v1/datasets/shown").json(), http.get("/v1/datasets/shown/versions").json()["data"][0]):
         assert again == about
 

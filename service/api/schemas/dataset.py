@@ -1,15 +1,23 @@
 """Data sets and their versions."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from heapq import nlargest
+from typing import Any, Literal, cast
 
+import numpy as np
 from typing_extensions import TypedDict
 
 from model_store import Version
 from model_store.errors import UNREADABLE, NotFound
 from service.api.problems import damaged
 from service.api.schemas.answer import closed
+from service.workflow.data import histogram as histogram_of
 from service.workflow.data import schema as schema_of
+from service.workflow.data.histogram import Histogram
+
+MOST_COUNTED = 1000  # columns with a distribution
+MOST_LISTED = 6  # values of a column
+LONGEST_VALUE = 100  # characters
 
 
 @closed
@@ -28,9 +36,30 @@ class Reading(TypedDict):
 
 
 @closed
+class Bins(TypedDict):
+    """How many numbers, or times in seconds since 1970, are in each of at most 48 bins side by side, of which the first begins
+    at `start`."""
+
+    kind: Literal["bins"]
+    start: float
+    width: float
+    counts: list[int]
+
+
+@closed
+class Values(TypedDict):
+    """The most frequent values, and how many rows have one of the others."""
+
+    kind: Literal["values"]
+    values: list[Any]
+    counts: list[int]
+    others: int
+
+
+@closed
 class Column(TypedDict):
     """A column of a data set. `distinct` is how many values it has, null if too many to count; `reason` why it has its type;
-    `feature` whether it is a feature by default."""
+    `feature` whether it is a feature by default; `distribution` how often which values occur, null if that was not counted."""
 
     name: str
     type: str
@@ -40,6 +69,7 @@ class Column(TypedDict):
     reason: str
     feature: bool
     statistics: dict[str, Any]
+    distribution: Bins | Values | None
 
 
 @closed
@@ -75,7 +105,7 @@ def dataset_document(version: Version) -> Dataset:
         "created_at": version.created_at,
         "reading": _shown(schema["reading"]) if "reading" in schema else None,
         "notes": manifest.get("notes", []),
-        "columns": [_column(schema_of.Column.model_construct(**each), schema["rows"]) for each in schema["columns"]],
+        "columns": [_column(at, _stored(each), schema["rows"]) for at, each in enumerate(schema["columns"])],
         "error": None,
     }
 
@@ -94,7 +124,14 @@ def _shown(reading: dict[str, Any]) -> Reading:
     return cast(Reading, {name: reading[name] for name in Reading.__annotations__})
 
 
-def _column(column: schema_of.Column, rows: int) -> Column:
+def _stored(column: dict[str, Any]) -> schema_of.Column:
+    """A column of a manifest. It was validated when it was stored."""
+    bins = column.get("bins")
+    kept = column | {"bins": None if bins is None else histogram_of.Bins.model_construct(**bins)}
+    return schema_of.Column.model_construct(**kept)
+
+
+def _column(at: int, column: schema_of.Column, rows: int) -> Column:
     return {
         "name": column.name,
         "type": column.type,
@@ -104,4 +141,27 @@ def _column(column: schema_of.Column, rows: int) -> Column:
         "reason": column.reason,
         "feature": column.is_feature(rows),
         "statistics": column.statistics,
+        "distribution": _distribution(column) if at < MOST_COUNTED else None,
     }
+
+
+def _distribution(column: schema_of.Column) -> Bins | Values | None:
+    """From what a survey has kept: bins, or the distinct values with their frequencies."""
+    if column.bins is not None:
+        return _bins(column.bins)
+    values, counts = column.target_values()
+    if not values or counts is None:
+        return None
+    if column.type in ("number", "datetime") and all(isinstance(each, int | float) for each in values):
+        histogram = Histogram()
+        histogram.add(np.array(values, np.float64), np.array(counts, np.int64))
+        bins = histogram.bins()
+        return None if bins is None else _bins(bins)
+    most = nlargest(MOST_LISTED, range(len(values)), key=counts.__getitem__)
+    shown = [each[:LONGEST_VALUE] if isinstance(each, str) else each for each in (values[at] for at in most)]
+    listed = [counts[at] for at in most]
+    return {"kind": "values", "values": shown, "counts": listed, "others": sum(counts) - sum(listed)}
+
+
+def _bins(bins: histogram_of.Bins) -> Bins:
+    return {"kind": "bins", "start": bins.start, "width": bins.width, "counts": bins.counts}

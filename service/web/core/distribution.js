@@ -22,7 +22,8 @@ function ofBins({ start, width, counts }, column) {
     const count = counts.slice(at, at + step).reduce((sum, each) => sum + each, 0);
     bars.push({ label: `${write(start + at * width)} to ${write(start + (at + step) * width)}`, count });
   }
-  return { bars, numeric: true, from: write(start), to: write(start + counts.length * width) };
+  const { min = start, max = start + counts.length * width } = column.type === "number" ? column.statistics : {};
+  return { bars, numeric: true, from: write(min), to: write(max) };
 }
 
 function ofValues({ values, counts, others }) {

@@ -74,9 +74,10 @@ export function written(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-const SPELLED = { lr: "learning rate (lr)", eps: "eps", url: "URL", ema: "moving average of the weights (ema)", p: "p" };
+const SPELLED = { lr: "Learning rate (lr)", url: "URL", ema: "Moving average of the weights (ema)" };
 
-/** The name of a field for people: "batch_size" is "batch size". */
+/** The name of a field for people: "batch_size" is "Batch size". */
 export function label(name) {
-  return SPELLED[name] ?? name.replaceAll("_", " ");
+  const words = name.replaceAll("_", " ");
+  return SPELLED[name] ?? words[0].toUpperCase() + words.slice(1);
 }

@@ -4,12 +4,13 @@ import { Problem, Unreachable, key, keyWanted, online, url } from "./api.js";
 /**
  * Uploads a file as the newest version of a data set: { done, cancel }. `done` is a promise of the data set and of whether the
  * version is new; it throws Problem, Unreachable, or AbortError after `cancel()`.
+ * `reading`: how the file is read, where that is not to be found out, as in the query of PUT /v1/datasets/{name}.
  * `onProgress` gets the share that was sent, from 0 to 1; at 1 the service reads the file.
  */
-export function upload(name, file, onProgress) {
+export function upload(name, file, onProgress, reading = {}) {
   const sending = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
-    sending.open("PUT", url(`v1/datasets/${encodeURIComponent(name)}`));
+    sending.open("PUT", url(`v1/datasets/${encodeURIComponent(name)}`, reading));
     sending.setRequestHeader("Content-Type", "application/octet-stream"); // what it is is found from its bytes
     sending.setRequestHeader("Accept", "application/json");
     if (key.value) sending.setRequestHeader("Authorization", `Bearer ${key.value}`);

@@ -1,15 +1,22 @@
 // The first page: what is there, and what to do next.
-import { html } from "../vendor/preact.js";
-import { link } from "../core/address.js";
+import { html, useRef, useState } from "../vendor/preact.js";
+import { go, link } from "../core/address.js";
 import { ago } from "../core/format.js";
 import { useResource } from "../core/resource.js";
-import { Ready } from "../parts/states.js";
+import { specSchema } from "../core/spec_schema.js";
+import { submit } from "../core/submit.js";
+import { Failure, Ready } from "../parts/states.js";
 import { Status } from "../parts/status.js";
+import { Uploader } from "../parts/uploader.js";
 
 export default function Overview() {
   const models = useResource("v1/models", { query: { limit: 5 }, every: 10 });
   const jobs = useResource("v1/training-jobs", { query: { limit: 5 }, every: 5 });
   const datasets = useResource("v1/datasets", { query: { limit: 5 }, every: 10 });
+  const nothing = [models, jobs, datasets].every((each) => each.data?.data.length === 0);
+  const first = useRef(false); // the welcome stays until its uploads are done, also when the first of them is listed
+  first.current ||= nothing;
+  if (first.current) return html`<${Welcome} />`;
   return html`<div class="heading">
       <h1>Overview</h1>
       <div class="row"><a class="button" href=${link(["data"])}>Upload data</a><a class="button primary" href=${link(["train"])}>Train a model</a></div>
@@ -28,6 +35,38 @@ export default function Overview() {
         <${Ready} of=${datasets}>${(page) => html`<${Datasets} datasets=${page.data} more=${page.has_more} />`}<//>
       </section>
     </div>`;
+}
+
+/** The first visit: two ways to a first model. */
+function Welcome() {
+  const [state, setState] = useState({ busy: false, error: null });
+  const tryLine = async () => {
+    setState({ busy: true, error: null });
+    try {
+      const { example } = await specSchema();
+      const job = await submit(example);
+      go(["jobs", job.id]);
+    } catch (error) {
+      setState({ busy: false, error });
+    }
+  };
+  return html`<div class="welcome">
+      <h1 class="unseen">Overview</h1>
+      <p class="lead">Train your first model</p>
+      <p>From a table to predictions: you need no code for it.</p>
+      <ol class="steps"><li>Upload a table</li><li>Choose the column to predict</li><li>Train</li><li>Try the model</li></ol>
+    </div>
+    <${Uploader} />
+    <section class="sheet">
+      <div class="row spread">
+        <div>
+          <h2>No file at hand?</h2>
+          <p class="quiet">The PyTorch tutorial's straight line: 50 points, from which a weight and a bias are learned in a second or two.</p>
+        </div>
+        <button type="button" disabled=${state.busy} onClick=${tryLine}>${state.busy ? "Sending …" : "Train the example"}</button>
+      </div>
+      <${Failure} error=${state.error} />
+    </section>`;
 }
 
 function Models({ models, more }) {
@@ -57,7 +96,7 @@ function Jobs({ jobs, more }) {
 }
 
 function Datasets({ datasets, more }) {
-  if (datasets.length === 0) return html`<p class="quiet">None yet. <a href=${link(["data"])}>Upload a file:</a> CSV, Excel, Parquet, JSON Lines, NumPy.</p>`;
+  if (datasets.length === 0) return html`<p class="quiet">None yet. <a href=${link(["data"])}>Upload a file:</a> CSV, Excel, Parquet, Arrow, JSON Lines.</p>`;
   return html`<ul class="plain">
     ${datasets.map(
       (each) => html`<li>

@@ -62,7 +62,7 @@ function FromVersion({ schema, from }) {
   return html`<${Ready} of=${manifest}>
     ${({ spec, version: number }) => html`<p class="quiet">From the spec of <a href=${link(["models", name, String(number)])}>${name} version ${number}</a>, every default written out.</p>
       ${dataset && !columns.data && html`<p class="warning">Its data set ${dataset} is not here any more: upload it again, or write other data into the JSON.</p>`}
-      <${Editor} schema=${schema} first=${without(spec)} columns=${columns.data?.data[0]?.columns ?? []} weights=${`${name}@${number}`} />`}
+      <${Editor} schema=${schema} first=${{ model_name: name, data: without(spec.data), ...without(spec) }} columns=${columns.data?.data[0]?.columns ?? []} weights=${`${name}@${number}`} />`}
   <//>`;
 }
 

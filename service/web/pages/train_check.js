@@ -7,7 +7,7 @@ export function Check({ check, broken, train, sent }) {
   const { plan, error, checking } = check;
   const shown = plan ?? (checking ? check.last : null);
   const wrong = error?.errors ?? [];
-  return html`<section class="sheet">
+  return html`<section class="sheet check">
     <${State} broken=${broken} plan=${plan} checking=${checking} wrong=${wrong.length} error=${error} />
     ${wrong.length > 0 &&
     html`<ul class="notes">

@@ -16,7 +16,7 @@ export function Target({ value, set, pointer }) {
   const error = errors[pointer] ?? errors[`${pointer}/0`];
   return html`<div class="across">
     ${chosen.map(
-      (each, index) => html`<${Field} key=${index} label=${index === 0 ? "target" : `target ${index + 1}`} hint=${index === 0 ? "The column to learn" : undefined} error=${index === 0 ? error : errors[`${pointer}/${index}`]}>
+      (each, index) => html`<${Field} key=${index} label=${index === 0 ? "Target" : `Target ${index + 1}`} hint=${index === 0 ? "The column to learn" : undefined} error=${index === 0 ? error : errors[`${pointer}/${index}`]}>
         ${(about) =>
           html`<select ...${about} data-pointer=${pointer} value=${each} onChange=${(event) => change(index, event.target.value)}>
             ${!columns.some((column) => column.name === each) && html`<option value=${each}>${each || "choose one"}</option>`}

@@ -27,27 +27,33 @@ export function Auto(props) {
   return html`<${Input} ...${about} />`;
 }
 
-/** The fields of an object, without those in `skip`. */
-export function Group({ schema, value, set, pointer, skip = [] }) {
+/** The fields of an object, without those in `skip`; with `main`, only those are seen before the others are asked for. */
+export function Group({ schema, value, set, pointer, skip = [], main }) {
+  const { errors } = useContext(Form);
   const names = Object.keys(schema.properties).filter((each) => !skip.includes(each));
+  const first = main?.filter((each) => names.includes(each)) ?? names;
+  const others = names.filter((each) => !first.includes(each));
+  const open = others.some((each) => value?.[each] !== undefined || errors[member(pointer, each)]);
   const change = (name, next) => {
     const { [name]: _, ...others } = value ?? {};
     const changed = next === undefined ? others : { ...(value ?? {}), [name]: next };
     set(Object.keys(changed).length ? changed : undefined);
   };
-  return html`<div class="form-grid">
-    ${names.map(
-      (name) => html`<${Auto}
-        key=${name}
-        name=${name}
-        schema=${schema.properties[name]}
-        value=${value?.[name]}
-        set=${(next) => change(name, next)}
-        pointer=${member(pointer, name)}
-        required=${schema.required?.includes(name)}
-      />`,
-    )}
-  </div>`;
+  const drawn = (name) => html`<${Auto}
+    key=${name}
+    name=${name}
+    schema=${schema.properties[name]}
+    value=${value?.[name]}
+    set=${(next) => change(name, next)}
+    pointer=${member(pointer, name)}
+    required=${schema.required?.includes(name)}
+  />`;
+  return html`<div class="form-grid">${first.map(drawn)}</div>
+    ${others.length > 0 &&
+    html`<details open=${open}>
+      <summary>More settings</summary>
+      <div class="form-grid">${others.map(drawn)}</div>
+    </details>`}`;
 }
 
 /** An object that one field tells apart from others: a choice of that, and the fields of what is chosen. */

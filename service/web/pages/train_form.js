@@ -1,13 +1,14 @@
 // The form of a spec in sections. What the service's schema has and no section names comes last.
 import { html, useContext } from "../vendor/preact.js";
 import { at } from "../core/pointer.js";
-import { label, plain, variants, written } from "../core/schema.js";
+import { plain, variants, written } from "../core/schema.js";
 import { Features, Target } from "./train_columns.js";
 import { Auto, Form, Group, Variant } from "./train_fields.js";
 
 const FIRST = ["model_name", "notes", "license"];
 const SECTIONS = ["model", "training", "loss", "optimizer", "scheduler", "split", "preprocessing"];
 const OPEN = ["model", "training"];
+const MAIN = { training: ["epochs", "batch_size", "max_seconds", "seed", "early_stopping"] };
 
 /** `spec`: as it was written; `change(name, value)`: sets one of its fields. */
 export function SpecForm({ schema, spec, change }) {
@@ -15,11 +16,12 @@ export function SpecForm({ schema, spec, change }) {
   const others = Object.keys(fields).filter((each) => ![...FIRST, "data", ...SECTIONS].includes(each));
   const about = (name) => ({ name, schema: fields[name], value: spec[name], set: (next) => change(name, next), pointer: `/${name}`, required: schema.required?.includes(name) });
   return html`<section class="sheet">
-      <div class="form-grid">
-        <${Auto} ...${about("model_name")} />
-        ${fields.license && html`<${Auto} ...${about("license")} />`}
-        ${fields.notes && html`<div class="across"><${Auto} ...${about("notes")} /></div>`}
-      </div>
+      <${Auto} ...${about("model_name")} />
+      <details open=${["notes", "license"].some((each) => spec[each] !== undefined)}>
+        <summary>Notes and license</summary>
+        <${Auto} ...${about("notes")} />
+        <${Auto} ...${about("license")} />
+      </details>
     </section>
     <${Data} ...${about("data")} />
     ${SECTIONS.filter((each) => fields[each]).map((each) => html`<${Section} key=${each} ...${about(each)} open=${OPEN.includes(each)} />`)}
@@ -35,7 +37,7 @@ function Section({ open, ...about }) {
   return html`<${Folded} title=${about.name} names=${[about.name]} summary=${summary(shown, schema, root)} open=${open}>
     ${variants(schema, root)
       ? html`<${Variant} ...${about} schema=${schema} nullable=${nullable} title="Kind" />`
-      : html`<${Group} schema=${schema} value=${about.value} set=${about.set} pointer=${about.pointer} />`}
+      : html`<${Group} schema=${schema} value=${about.value} set=${about.set} pointer=${about.pointer} main=${MAIN[about.name]} />`}
   <//>`;
 }
 
@@ -78,5 +80,5 @@ function summary(value, schema, root) {
   if (value === null || value === undefined) return "none";
   const tag = variants(schema, root)?.tag;
   const rest = Object.entries(value).filter(([name, each]) => name !== tag && each !== null && (typeof each !== "object" || Array.isArray(each)) && !(Array.isArray(each) && typeof each[0] === "object"));
-  return [tag && value[tag], ...rest.slice(0, 4).map(([name, each]) => `${label(name)} ${written(each)}`)].filter(Boolean).join(" · ");
+  return [tag && value[tag], ...rest.slice(0, 4).map(([name, each]) => `${name.replaceAll("_", " ")} ${written(each)}`)].filter(Boolean).join(" · ");
 }

@@ -10,7 +10,7 @@ export function Bars({ of, label }) {
   if (of === null) return html`<p class="quiet small">No values to count.</p>`;
   return html`<figure class="bars">
     ${of.numeric ? html`<${Histogram} ...${of} label=${label} />` : html`<${Values} bars=${of.bars} />`}
-    ${of.first && html`<figcaption class="quiet small">Of the first rows: this version is older than the counts of all rows.</figcaption>`}
+    ${of.first && html`<figcaption class="quiet small">Of the first rows only: all rows were not counted.</figcaption>`}
   </figure>`;
 }
 

@@ -21,7 +21,7 @@ export function Uploader({ name = null, onUploaded = () => {} }) {
   const change = (id, fields) => setFiles((were) => were.map((each) => (each.id === id ? { ...each, ...fields } : each)));
   const remove = (id) => setFiles((were) => were.filter((each) => each.id !== id));
   const send = async (each, alone) => {
-    const sending = upload(each.name, each.file, (share) => change(each.id, { share }));
+    const sending = upload(each.name, each.file, (share) => change(each.id, { share }), each.reading);
     change(each.id, { state: "sending", share: 0, error: null, cancel: sending.cancel });
     try {
       const { dataset, isNew } = await sending.done;
@@ -80,7 +80,7 @@ export function Uploader({ name = null, onUploaded = () => {} }) {
   </div>`;
 }
 
-function Upload({ upload: { id, file, name, state, share, error, dataset, isNew, cancel }, fixed, change, remove }) {
+function Upload({ upload: { id, file, name, state, share, error, dataset, isNew, cancel, reading }, fixed, change, remove }) {
   const before = useExisting(name, state);
   if (state === "done") {
     return html`<li role="status">
@@ -112,8 +112,27 @@ function Upload({ upload: { id, file, name, state, share, error, dataset, isNew,
         html`<input ...${about} value=${name} autocomplete="off" spellcheck=${false} onInput=${(event) => change(id, { name: event.target.value })} />`}
     <//>`}
     <${Failure} error=${error} />
-    ${state === "failed" && html`<p class="quiet small">Nothing was stored. Correct the file, or tell how it is read once a smaller file was accepted, and upload it again.</p>`}
+    ${state === "failed" && error?.status === 422 && html`<${Reading} reading=${reading} set=${(next) => change(id, { reading: next })} />`}
   </li>`;
+}
+
+const READING = [
+  ["separator", "Separator", "Between two cells; “tab” for a tab"],
+  ["decimal", "Decimal sign", ". or ,"],
+  ["encoding", "Encoding", "Such as windows-1252"],
+  ["skip_lines", "Lines above the column names", "Such as 3"],
+];
+
+/** Where the service could not find out how a file is read, its owner can tell. */
+function Reading({ reading = {}, set }) {
+  return html`<p class="quiet small">Nothing was stored. Correct the file, or say how it is to be read, and upload it again.</p>
+    <div class="form-grid">
+      ${READING.map(
+        ([name, label, hint]) => html`<${Field} label=${label} hint=${hint}>
+          ${(about) => html`<input ...${about} value=${reading[name] ?? ""} autocomplete="off" onInput=${(event) => set({ ...reading, [name]: event.target.value })} />`}
+        <//>`,
+      )}
+    </div>`;
 }
 
 /** The data set that has this name already, or null. */

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from service.workflow.data.histogram import Histogram
 from service.workflow.data.infer import Inferred
 from service.workflow.data.read import parsed
 from service.workflow.data.reading import Reading
@@ -34,6 +35,7 @@ class ColumnSurvey:
         self._of_type = TypeSurvey(self._how) if self._type is None else self._type.survey(self._how)
         self._missing = self._infinite = 0
         self._values: Counter[Any] | None = Counter()
+        self._histogram = Histogram()
         self._first_missing: int | None = None
         self._head: list[Any] = []
 
@@ -57,7 +59,9 @@ class ColumnSurvey:
         if series.dtype.is_float():
             self._infinite += int(series.is_infinite().sum() or 0)
         if not self._type.texts:
-            self._of_type.add_numbers(present.to_numpy())
+            numbers = present.to_numpy()
+            self._of_type.add_numbers(numbers)
+            self._histogram.add(numbers)
         self._of_type.add(series, values, before)
         self._add_values(present)
         self._head += self._of_type.head(head, values.head(len(head)))
@@ -103,6 +107,7 @@ class ColumnSurvey:
             examples=list(inferred.examples) or examples[:3],
             misfits=dict(inferred.misfits),
             first_missing=self._first_missing,
+            bins=None if self._values is not None else self._histogram.bins(),
         )
 
     def _distinct(self) -> tuple[list[Scalar] | None, list[int] | None]:

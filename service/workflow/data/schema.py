@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from service.workflow.data.histogram import Bins
 from service.workflow.data.reading import LEGACY_READING, Reading
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import Scalar, TypeName
@@ -50,6 +51,7 @@ class Column(BaseModel):
     examples: list[str] = []
     misfits: dict[TypeName, Misfit] = {}  # why it cannot have another type
     first_missing: int | None = None  # the row of the first value that is missing, from 0
+    bins: Bins | None = None  # of numbers and times with more than `MOST_VALUES_KEPT` values; earlier surveys have none
 
     def is_feature(self, rows: int) -> bool:
         """Whether it is a feature of a spec that names none; `rows` is the table's number of rows."""
