@@ -6,7 +6,9 @@ export function Dialog({ title, onClose, children }) {
   const element = useRef(null);
   const id = useId();
   useEffect(() => {
-    element.current.showModal();
+    const shown = element.current;
+    shown.showModal();
+    return () => shown.close(); // so that the focus goes back to where it was
   }, []);
   return html`<dialog ref=${element} aria-labelledby=${id} onClose=${onClose}>
     <h2 id=${id}>${title}</h2>
