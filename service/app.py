@@ -34,6 +34,7 @@ from service.api.routes import (
     predictions,
     provenance,
     retention,
+    service,
     training_jobs,
     uploads,
     web,
@@ -70,6 +71,7 @@ ROUTERS = (
     metrics,
     keys,
     audit,
+    service,
     *dialects.ROUTERS,
     web,
 )
