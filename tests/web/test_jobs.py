@@ -1,7 +1,6 @@
 """The pages of training jobs: the list, a job that is live in several tabs, its end, and its failure."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -10,9 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.harness.line import line
 from tests.harness.until import until
-from tests.web.conftest import NARROW, Visit
+from tests.web.accessibility import Axe, check_axe
+from tests.web.conftest import Visit
 
-Axe = Callable[[Page], list[dict[str, Any]]]
 VALIDATED = {"split": {"train": 0.6, "validation": 0.2, "test": 0.2, "shuffle": False}}
 LONG = 10_000_000  # epochs, of a training that no test waits for
 STREAM_COUNT = re.compile(r"^modelwright_event_streams (\d+)", re.MULTILINE)
@@ -39,18 +38,6 @@ def epoch(page: Page) -> Locator:
 def streams(http: httpx.Client) -> int:
     found = STREAM_COUNT.search(http.get("/metrics").text)
     return int(found[1]) if found else -1
-
-
-def check_axe(page: Page, axe: Axe) -> None:
-    """The page has no violation, light, dark and narrow, and is no wider than the window."""
-    size = page.viewport_size
-    assert axe(page) == []
-    page.get_by_role("button", name="theme").click()
-    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
-    assert axe(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_role("button", name="theme").click()
-    page.set_viewport_size(size)  # type: ignore[arg-type]
 
 
 @pytest.fixture

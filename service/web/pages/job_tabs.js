@@ -65,7 +65,7 @@ function Attempts({ job }) {
                   ${data.map(
                     (each) => html`<tr key=${each.attempt}>
                       <td class="number">${each.attempt}</td>
-                      <td>${moment(each.started_at)}</td>
+                      <td class="when">${moment(each.started_at)}</td>
                       <td>${each.ended_at ? duration((Date.parse(each.ended_at) - Date.parse(each.started_at)) / 1000) : "–"}</td>
                       <td>${each.status ?? (each.cause ? "unknown" : "running")}</td>
                       <td>${each.cause ? (CAUSES[each.cause.code] ?? each.cause.detail) : "–"}</td>
