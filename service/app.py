@@ -34,6 +34,7 @@ from service.api.routes import (
     predictions,
     provenance,
     retention,
+    service,
     training_jobs,
     uploads,
     web,
@@ -71,6 +72,7 @@ ROUTERS = (
     keys,
     audit,
     docs,
+    service,
     *dialects.ROUTERS,
     web,
 )

@@ -14,6 +14,7 @@ from service.access.keys import ApiKey
 from service.api.holder import Holder
 from service.api.pools import Pools
 from service.api.schemas.model import LatestRow
+from service.facts import Facts
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.model_reference import ModelReference
@@ -60,6 +61,7 @@ class Services:
     audit: Audit
     signatures: Signatures
     bodies: MemoryBudget
+    facts: Facts
     metrics: Metrics
     traces: "Traces | None"
     exposition: Callable[[], Awaitable[bytes]]  # the body of `/metrics`; raises TimeoutError

@@ -28,6 +28,7 @@ from service.composition.predictions import (
     forget_deleted,
     open_predictions,
 )
+from service.facts import facts_of
 from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
@@ -121,6 +122,7 @@ def _services(
         audit=startup.audit,
         signatures=startup.signatures,
         bodies=MemoryBudget(settings.request_memory_bytes),
+        facts=facts_of(settings),
         metrics=metrics,
         traces=jobs.traces,
         exposition=_exposition(metrics, jobs.journal, keyring, home, wire),

@@ -1,6 +1,8 @@
 """The attempts and events of a job. What is damaged is marked so, and so is what is missing: the job's row says, under its
 seal, how many there were."""
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, select
 
 from service.jobs import tables
@@ -22,12 +24,21 @@ def attempts(connection: Connection, job: Row) -> list[AttemptRecord]:
 
 
 def events(
-    connection: Connection, job: Row, after: int, limit: int, most_bytes: int | None, most_metric_events: int
+    connection: Connection,
+    job: Row,
+    after: int,
+    limit: int,
+    most_bytes: int | None,
+    most_metric_events: int,
+    types: Collection[str] = (),
 ) -> list[Event]:
     """The job's events numbered above `after`, in order: at most `limit`, and no more after `most_bytes`. Events are missing
-    if they are not there and housekeeping, which keeps `most_metric_events`, cannot have removed them."""
+    if they are not there and housekeeping, which keeps `most_metric_events`, cannot have removed them. With `types` only events
+    of these, and none is known to be missing."""
     after, table = min(after, LARGEST_NUMBER), tables.events
     query = select(table).where(table.c.job_seq == job["seq"], table.c.number > after)
+    if types:
+        query = query.where(table.c.type.in_(types))
     found, size, ended = list[Event](), 0, True
     for row in connection.execute(query.order_by(table.c.number).limit(limit)).mappings():
         found.append(event_of(row, job["id"]))
@@ -36,7 +47,7 @@ def events(
             ended = False
             break
     ended = ended and len(found) < limit
-    if state_broken(job) or job["last_event"] > most_metric_events or (not found and job["status"] in FINAL):
+    if types or state_broken(job) or job["last_event"] > most_metric_events or (not found and job["status"] in FINAL):
         return found
     return _with_lost(found, after, job["last_event"] if ended else None)[:limit]
 

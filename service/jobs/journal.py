@@ -1,7 +1,7 @@
 """The journal as clients see it: every job, its events and its metrics. What is returned has been committed."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -98,11 +98,20 @@ class Journal(JournalBase):
                     jobs.append(replace(job, spec=outline(job.spec)))
         return jobs, False
 
-    def events(self, job_id: str, *, after: int = 0, limit: int = 1000, most_bytes: int | None = None) -> list[Event]:
-        """The job's events numbered above `after`, in order: at most `limit`, and no more after `most_bytes`."""
+    def events(
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        limit: int = 1000,
+        most_bytes: int | None = None,
+        types: Collection[str] = (),
+    ) -> list[Event]:
+        """The job's events numbered above `after`, in order: at most `limit`, and no more after `most_bytes`; with `types` only
+        those of these types."""
         with self._read() as connection:
             row = found(connection, job_id)
-            return histories.events(connection, row, after, limit, most_bytes, self._most_metric_events)
+            return histories.events(connection, row, after, limit, most_bytes, self._most_metric_events, types)
 
     def attempts(self, job_id: str) -> list[AttemptRecord]:
         """The attempts at the job, in order."""

@@ -196,6 +196,11 @@ class WarmModels:
             if (versions := list(model.versions)) and all(gone(each.name, each.number) for each in versions):
                 self.drop(digest)
 
+    def newest(self, most: int) -> list[tuple[list[ServedVersion], int]]:
+        """Up to `most` models, the most recently used first: the versions that each answers for, and its bytes."""
+        models = list(self._models.values())[: -most - 1 : -1]
+        return [(list(each.versions), each.bytes) for each in models]
+
     def pin(self, digests: Set[str]) -> None:
         """Sets the models that are evicted last."""
         self._pinned = digests

@@ -108,6 +108,18 @@ def test_events_so_far_and_as_a_stream_are_the_same(http: httpx.Client, line: di
     }
 
 
+def test_events_of_a_type(http: httpx.Client, line: dict[str, Any]) -> None:
+    path = f"/v1/training-jobs/{line['id']}/events"
+    every = http.get(path)
+    listed = http.get(f"{path}?type=status&type=message")
+    assert listed.json()["data"] == [each for each in every.json()["data"] if each["type"] != "metrics"]
+    newest = every.json()["data"][-1]["id"]
+    assert listed.headers["Last-Event-ID"] == every.headers["Last-Event-ID"] == str(newest)
+    assert http.get(f"{path}?type=status&limit=1").json()["has_more"]
+    refused = http.get(f"{path}?type=metric")
+    assert refused.status_code == 422 and "metrics" in refused.text
+
+
 def test_a_stream_with_nothing_left_is_204(http: httpx.Client, line: dict[str, Any]) -> None:
     path = f"/v1/training-jobs/{line['id']}/events"
     last = http.get(path).json()["data"][-1]["id"]

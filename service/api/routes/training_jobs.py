@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -38,6 +38,7 @@ TIME_TO_STOP = 5.0
 EVENT_STREAM = "text/event-stream"
 LARGEST_ID = 10**18
 IDEMPOTENCY_KEY = "[!-~]{1,255}"
+EventType = Literal["status", "metrics", "message"]
 Body = Annotated[Any, Depends(read_json)]
 
 
@@ -153,21 +154,31 @@ def metrics(service: Service, job_id: str) -> dict[str, list[float | None]]:
     summary="List or stream the events of a training job",
     response_model=Page[Event],
     responses={
-        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}, "description": "The events."},
+        200: {
+            "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+            "headers": {
+                "Last-Event-ID": {"schema": {"type": "string"}, "description": "of a list: the job's newest event"}
+            },
+            "description": "The events.",
+        },
         204: {"description": "To `Accept: text/event-stream`: the job has ended, and there are no more events."},
     },
 )
 async def events(
+    response: Response,
     service: Service,
     job_id: str,
     accept: Annotated[str, Header()] = "*/*",
     last_event_id: Annotated[str | None, Header(description="replays the events after this one")] = None,
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Limit = 1000,
+    types: Annotated[list[EventType], Query(alias="type", description="only these, of a list", max_length=3)] = [],  # noqa: B006 - FastAPI's
 ) -> Page[Event] | Response:
-    """A JSON list, oldest first; with `Accept: text/event-stream` the events so far, then live, until the job has ended."""
+    """A JSON list, oldest first; with `Accept: text/event-stream` the events so far, then live, until the job has ended. From
+    the header `Last-Event-ID` of a list a stream can go on without the events before it."""
     if choose(accept, ["application/json", EVENT_STREAM]) != EVENT_STREAM:
-        found = await service.pools.reading.run(_events, service, job_id, after, limit + 1)
+        found, newest = await service.pools.reading.run(_events, service, job_id, after, limit + 1, types)
+        response.headers["Last-Event-ID"] = str(newest)
         return page(map(event_document, found[:limit]), len(found) > limit)
     if last_event_id is not None:
         if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18):
@@ -227,11 +238,15 @@ def _job(service: Services, job_id: str) -> jobs.Job:
     return with_latest_current(service.current, service.journal.get(job_id))
 
 
-def _events(service: Services, job_id: str, after: int, limit: int) -> list[jobs.Event]:
-    found = service.journal.events(job_id, after=after, limit=limit, most_bytes=MOST_BYTES)
+def _events(
+    service: Services, job_id: str, after: int, limit: int, types: list[EventType]
+) -> tuple[list[jobs.Event], int]:
+    """A page of events, and the id of the job's newest event, read first: nothing lies between a page and what follows it."""
+    newest = service.journal.marks([job_id])
+    found = service.journal.events(job_id, after=after, limit=limit, most_bytes=MOST_BYTES, types=types)
     if any(each.type == "status" and each.data.get("status") == "succeeded" for each in found):
         _job(service, job_id)
-    return found
+    return found, newest[job_id].event
 
 
 def event_bytes(event: jobs.Event) -> bytes:

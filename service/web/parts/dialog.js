@@ -4,11 +4,17 @@ import { html, useEffect, useId, useRef } from "../vendor/preact.js";
 /** A dialog that is open while it is drawn. */
 export function Dialog({ title, onClose, children }) {
   const element = useRef(null);
+  const gone = useRef(false);
   const id = useId();
   useEffect(() => {
-    element.current.showModal();
+    const shown = element.current;
+    shown.showModal();
+    return () => {
+      gone.current = true;
+      shown.close(); // so that the focus goes back to where it was
+    };
   }, []);
-  return html`<dialog ref=${element} aria-labelledby=${id} onClose=${onClose}>
+  return html`<dialog ref=${element} aria-labelledby=${id} onClose=${() => gone.current || onClose()}>
     <h2 id=${id}>${title}</h2>
     ${children}
   </dialog>`;
