@@ -64,6 +64,7 @@ def test_a_version_is_followed_back_to_the_data(http: httpx.Client, chain: list[
     assert found["initial_complete"] is True
     first = lineage(http, "lineage-1", "latest")
     assert first["initial"] == []
+    assert first["signed"] is False
     assert first["derived"] == [{"name": "lineage-2", "version": 1, "digest": digests[1], "state": "kept"}]
 
 

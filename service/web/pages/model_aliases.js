@@ -36,10 +36,10 @@ export function ModelAliases({ name, aliases, more, onMove, onChanged }) {
                   </td>
                   <td class="quiet" title=${moment(each.created_at)}>${ago(each.created_at)}</td>
                   <td class="buttons">
-                    <button type="button" aria-label=${`Move ${each.alias}`} onClick=${() => onMove(each.alias, null)}>Move …</button>
-                    <button type="button" aria-label=${`Roll ${each.alias} back`} onClick=${() => setAsked({ kind: "rollback", alias: each })}>Roll back …</button>
-                    <button type="button" aria-label=${`History of ${each.alias}`} onClick=${() => setAsked({ kind: "history", alias: each })}>History</button>
-                    <button type="button" aria-label=${`Delete ${each.alias}`} onClick=${() => setAsked({ kind: "delete", alias: each })}>Delete …</button>
+                    <button type="button" onClick=${() => onMove(each.alias, null)}>Move …<${Of} alias=${each.alias} /></button>
+                    <button type="button" onClick=${() => setAsked({ kind: "rollback", alias: each })}>Roll back …<${Of} alias=${each.alias} /></button>
+                    <button type="button" onClick=${() => setAsked({ kind: "history", alias: each })}>History<${Of} alias=${each.alias} /></button>
+                    <button type="button" onClick=${() => setAsked({ kind: "delete", alias: each })}>Delete …<${Of} alias=${each.alias} /></button>
                   </td>
                 </tr>`,
               )}
@@ -50,6 +50,11 @@ export function ModelAliases({ name, aliases, more, onMove, onChanged }) {
     ${asked?.kind === "rollback" && html`<${RollBack} name=${name} alias=${asked.alias} onClose=${close} onDone=${done} />`}
     ${asked?.kind === "history" && html`<${History} name=${name} alias=${asked.alias} onClose=${close} />`}
     ${asked?.kind === "delete" && html`<${DeleteAlias} name=${name} alias=${asked.alias} onClose=${close} onDone=${done} />`}`;
+}
+
+/** What a button of a row is about, for those who do not see the row. */
+function Of({ alias }) {
+  return html`<span class="sr-only"> ${alias}</span>`;
 }
 
 function pathOf(name, alias) {

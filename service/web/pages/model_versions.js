@@ -66,8 +66,8 @@ function Table({ name, versions, part, picked, toggle, onPoint, onDelete }) {
               : html`<td class="quiet nowrap" title=${moment(each.created_at)}>${ago(each.created_at)}</td>
                   ${metrics.map((metric) => html`<${Value} value=${each.metrics?.[part]?.[metric]} best=${best[metric]} />`)}`}
             <td class="buttons">
-              <button type="button" disabled=${each.error !== null} aria-label=${`Point an alias at version ${each.version}`} onClick=${() => onPoint(each.version)}>Promote …</button>
-              <button type="button" aria-label=${`Delete version ${each.version}`} onClick=${() => onDelete(each.version)}>Delete …</button>
+              <button type="button" disabled=${each.error !== null} onClick=${() => onPoint(each.version)}>Promote …<span class="sr-only"> version ${each.version}</span></button>
+              <button type="button" onClick=${() => onDelete(each.version)}>Delete …<span class="sr-only"> version ${each.version}</span></button>
             </td>
           </tr>`,
         )}

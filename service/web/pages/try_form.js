@@ -70,10 +70,11 @@ function NumberInput({ label, input, range, value, error, onChange }) {
   <//>`;
 }
 
-/** About 200 steps of a round size; whole ones for a range of whole numbers. */
+/** Some hundred steps of a round size; of a range of whole numbers halves or larger ones, as its values may be counts. */
 function stepOf([least, largest]) {
   const step = 10 ** Math.floor(Math.log10((largest - least) / 100));
-  return Number.isInteger(least) && Number.isInteger(largest) ? Math.max(1, step) : step;
+  const counts = Number.isInteger(least) && Number.isInteger(largest) && largest - least > 1;
+  return counts ? Math.max(largest - least > 20 ? 1 : 0.5, step) : step;
 }
 
 function CategoryInput({ label, input, value, error, onInput }) {
