@@ -40,7 +40,7 @@ function App() {
       <div class="tools"><a href="docs">API</a><${KeyButton} /><${ThemeButton} /></div>
     </header>
     <${OfflineBanner} />
-    <main id="main" ref=${main} tabindex="-1">
+    <main id="main" data-page=${name} ref=${main} tabindex="-1">
       ${page ? html`<${Guarded} key=${name}><${LoadedPage} page=${page} address=${address} /><//>` : html`<${NotFound} />`}
     </main>
     <${KeyDialog} />`;

@@ -23,7 +23,7 @@ export function ModelAliases({ name, aliases, more, onMove, onChanged }) {
       : html`<div class="wide" tabindex="0" role="region" aria-label="Aliases">
           <table>
             <thead>
-              <tr><th scope="col">Alias</th><th scope="col">Points at</th><th scope="col">Since</th><th scope="col"><span class="sr-only">Changes</span></th></tr>
+              <tr><th scope="col">Alias</th><th scope="col">Points at</th><th scope="col">Since</th><th scope="col"><span class="unseen">Changes</span></th></tr>
             </thead>
             <tbody>
               ${aliases.map(
@@ -54,7 +54,7 @@ export function ModelAliases({ name, aliases, more, onMove, onChanged }) {
 
 /** What a button of a row is about, for those who do not see the row. */
 function Of({ alias }) {
-  return html`<span class="sr-only"> ${alias}</span>`;
+  return html`<span class="unseen"> ${alias}</span>`;
 }
 
 function pathOf(name, alias) {

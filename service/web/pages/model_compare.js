@@ -83,7 +83,7 @@ function Metrics({ of, a, b }) {
             return html`<tr>
               ${at === 0 && html`<th scope="rowgroup" rowspan=${all.length}>${part}</th>`}
               <th scope="row"><${MetricName} name=${metric} /></th>
-              ${["a", "b"].map((side) => html`<td class=${best !== null && pair[side] === best ? "number best" : "number"}>${number(pair[side])}${best !== null && pair[side] === best && html`<span class="sr-only"> (better)</span>`}</td>`)}
+              ${["a", "b"].map((side) => html`<td class=${best !== null && pair[side] === best ? "number best" : "number"}>${number(pair[side])}${best !== null && pair[side] === best && html`<span class="unseen"> (better)</span>`}</td>`)}
               <td class="number quiet">${typeof pair.a === "number" && typeof pair.b === "number" ? signed(pair.b - pair.a) : "–"}</td>
             </tr>`;
           })}

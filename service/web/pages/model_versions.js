@@ -50,7 +50,7 @@ function Table({ name, versions, part, picked, toggle, onPoint, onDelete }) {
           <th scope="col">Version</th>
           <th scope="col">Published</th>
           ${metrics.map((metric) => html`<th scope="col" class="number"><${MetricName} name=${metric} /></th>`)}
-          <th scope="col"><span class="sr-only">Changes</span></th>
+          <th scope="col"><span class="unseen">Changes</span></th>
         </tr>
       </thead>
       <tbody>
@@ -66,8 +66,8 @@ function Table({ name, versions, part, picked, toggle, onPoint, onDelete }) {
               : html`<td class="quiet nowrap" title=${moment(each.created_at)}>${ago(each.created_at)}</td>
                   ${metrics.map((metric) => html`<${Value} value=${each.metrics?.[part]?.[metric]} best=${best[metric]} />`)}`}
             <td class="buttons">
-              <button type="button" disabled=${each.error !== null} onClick=${() => onPoint(each.version)}>Promote …<span class="sr-only"> version ${each.version}</span></button>
-              <button type="button" onClick=${() => onDelete(each.version)}>Delete …<span class="sr-only"> version ${each.version}</span></button>
+              <button type="button" disabled=${each.error !== null} onClick=${() => onPoint(each.version)}>Promote …<span class="unseen"> version ${each.version}</span></button>
+              <button type="button" onClick=${() => onDelete(each.version)}>Delete …<span class="unseen"> version ${each.version}</span></button>
             </td>
           </tr>`,
         )}
@@ -77,7 +77,7 @@ function Table({ name, versions, part, picked, toggle, onPoint, onDelete }) {
 }
 
 function Value({ value, best }) {
-  if (value === best && best !== null) return html`<td class="number best">${number(value)}<span class="sr-only"> (best)</span></td>`;
+  if (value === best && best !== null) return html`<td class="number best">${number(value)}<span class="unseen"> (best)</span></td>`;
   return html`<td class="number">${number(value)}</td>`;
 }
 

@@ -51,7 +51,7 @@ function Chances({ chances, sorted }) {
   if (sorted) entries.sort((one, other) => other[1] - one[1]);
   const shown = all ? entries : entries.slice(0, FIRST);
   return html`<table class="chances">
-      <caption class="sr-only">Probabilities</caption>
+      <caption class="unseen">Probabilities</caption>
       <tbody>
         ${shown.map(
           ([label, chance]) => html`<tr key=${label}>

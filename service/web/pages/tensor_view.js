@@ -60,7 +60,7 @@ function Values({ path, tensor, size }) {
         const lines = vector ? cut(flat(of[name]), ACROSS) : shape.length ? of[name].map((row) => flat(row).slice(column, column + width)) : [[of[name]]];
         return html`<div class="wide" tabindex="0" role="region" aria-label=${`Values of ${name}`}>
           <table class="heat">
-            <thead><tr><th scope="col"><span class="sr-only">Row</span></th>${Array.from({ length: width }, (_, at) => html`<th scope="col" class="number">${vector ? `+${at}` : columnName(column + at, shape)}</th>`)}</tr></thead>
+            <thead><tr><th scope="col"><span class="unseen">Row</span></th>${Array.from({ length: width }, (_, at) => html`<th scope="col" class="number">${vector ? `+${at}` : columnName(column + at, shape)}</th>`)}</tr></thead>
             <tbody>
               ${lines.map((line, at) => html`<tr>
                 <th scope="row" class="number">${first + at * (vector ? ACROSS : 1)}</th>

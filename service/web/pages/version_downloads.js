@@ -55,6 +55,6 @@ function Item({ label, about, path, file, headers, ready, busy, onDone = () => {
       <p role="status" class="small">${change.busy && html`<span class="spinner" aria-hidden="true"></span> ${busy} …`}</p>
       <${Failure} error=${change.error} />
     </div>
-    <button type="button" disabled=${change.busy} onClick=${change.run}>Download<span class="sr-only"> ${label}</span></button>
+    <button type="button" disabled=${change.busy} onClick=${change.run}>Download<span class="unseen"> ${label}</span></button>
   </li>`;
 }
