@@ -7,7 +7,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from modelwright import Client
 from service.cli.demo import Service
@@ -82,7 +82,7 @@ def photograph(browser: Browser, address: str, pages: dict[str, str]) -> None:
 def settle(page: Page) -> None:
     """Waits until what the page asks for is there."""
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("!document.querySelector('main .spinner')")
+    expect(page.locator("main .spinner")).to_have_count(0, timeout=60_000)
 
 
 def main() -> None:
