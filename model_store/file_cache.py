@@ -15,6 +15,7 @@ from model_store.os_errors import storage_errors
 
 LOCK = ".lock"
 PARTIAL = ".partial"
+USED = ".used"  # an empty file beside the file; its time is that of the last use
 
 
 class FileCache:
@@ -101,7 +102,10 @@ class FileCache:
         for path in self._folder.iterdir():
             with suppress(FileNotFoundError):  # removed by a fetch that failed
                 about = path.stat()
-                files.append((path.suffix != PARTIAL, about.st_mtime, about.st_size, path))
+                if path.suffix == USED:
+                    _remove_if_alone(path)
+                else:
+                    files.append((path.suffix != PARTIAL, _last_use(path, about), about.st_size, path))
         used = sum(length for _, _, length, _ in files)
         for whole, _, length, path in sorted(files):
             if (used + size > self._most_bytes or not whole) and path.name != LOCK and _remove_unused(path):
@@ -123,7 +127,8 @@ def _share(descriptor: int, path: Path) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         if os.path.samestat(os.fstat(descriptor), path.stat()):
-            os.utime(path)  # the time of the last use
+            with suppress(OSError):  # without it the file is evicted sooner
+                path.with_suffix(USED).touch()  # the file's own times stay, by which `KnownDigests` knows it again
             return descriptor
     except FileNotFoundError:
         pass
@@ -146,6 +151,21 @@ def _remove_unused(path: Path) -> bool:
         return False
     else:
         path.unlink(missing_ok=True)
+        path.with_suffix(USED).unlink(missing_ok=True)
         return True
     finally:
         os.close(descriptor)
+
+
+def _last_use(path: Path, about: os.stat_result) -> float:
+    """In seconds since 1970; when the file was fetched, if it was not used again."""
+    try:
+        return max(about.st_mtime, path.with_suffix(USED).stat().st_mtime)
+    except FileNotFoundError:
+        return about.st_mtime
+
+
+def _remove_if_alone(used: Path) -> None:
+    """Removes what belongs to a file that is not there: it was removed by other means."""
+    if not used.with_suffix("").exists():
+        used.unlink(missing_ok=True)

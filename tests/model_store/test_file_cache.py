@@ -59,6 +59,19 @@ def test_the_cache_stays_within_its_bound_and_evicts_the_least_recently_used(tmp
     assert remote.fetched == ["a", "b", "c", "d"]
 
 
+def test_a_use_changes_no_time_of_the_file_and_leaves_nothing_when_the_file_goes(tmp_path: Path) -> None:
+    remote, cache = Remote(), FileCache(tmp_path, 250)
+    times = []
+    for _ in range(2):
+        with cache.open("a", 100, remote.fetch("a")) as path:
+            times.append((path.stat().st_mtime_ns, path.stat().st_ctime_ns))
+    assert times[0] == times[1]
+    (tmp_path / "lost.used").touch()
+    for key in ("b", "c", "d"):
+        remote.read(cache, key)
+    assert len(list(tmp_path.glob("*.used"))) == 2
+
+
 def test_open_files_are_not_evicted(tmp_path: Path) -> None:
     remote, cache = Remote(), FileCache(tmp_path, 250)
     with ExitStack() as stack:

@@ -16,6 +16,7 @@ from model_store.clock import utc_now
 from model_store.errors import VersionCorrupt
 from model_store.known_digests import KnownDigests
 from tests.model_store.content import content
+from tests.model_store.memory_backend import MemoryBackend
 from tests.model_store.source_files import source_files
 
 
@@ -97,6 +98,22 @@ def test_the_number_of_remembered_files_is_bounded(tmp_path: Path, read: list[in
     for path in (*paths, paths[1], paths[2], paths[0], paths[2]):
         assert checked.sha256(path) == sha256(path.name.encode())
     assert len(read) == 4  # each once, and `a` again
+
+
+def test_the_copy_of_a_remote_file_is_read_once_and_its_damage_is_noticed(tmp_path: Path, read: list[int]) -> None:
+    backend = MemoryBackend()
+    store = Store(backend, now=in_an_hour)
+    version = store.models.publish("line", {"format": 1}, source_files(tmp_path, {"weights": b"weights"}))
+    read.clear()
+    for _ in range(3):
+        assert content(store.models, version, "weights") == b"weights"
+    assert (len(read), backend.fetched) == (1, 1)
+    with store.models.local_file(version, "weights") as path:
+        before = path.stat().st_ctime_ns
+        while path.stat().st_ctime_ns == before:  # the next tick of the file system's clock
+            rewritten(path)
+    assert content(store.models, version, "weights") == b"weights"
+    assert backend.fetched == 2
 
 
 def test_a_store_reads_a_file_once_and_notices_its_damage(tmp_path: Path, read: list[int]) -> None:

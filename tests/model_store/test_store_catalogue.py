@@ -186,7 +186,7 @@ def test_an_index_in_the_form_of_earlier_releases_is_converted_by_a_sweep(tmp_pa
 
 def test_interleaved_lists_are_linearizable() -> None:
     """Of each version, and of each alias, a list shows a state between its begin and its end."""
-    for seed in range(examples(200)):
+    for seed in range(examples(120)):
         rng = random.Random(seed)  # noqa: S311 - no secret
         history = listed_meanwhile(rng)
         assert is_linearizable(history), f"{seed}\n{formatted(history)}"

@@ -126,7 +126,7 @@ class CatalogueMachine(RuleBasedStateMachine):
 
 def test_lists_of_several_processes_with_crashes() -> None:
     run_state_machine_as_test(
-        CatalogueMachine, settings=settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
+        CatalogueMachine, settings=settings(max_examples=examples(40), stateful_step_count=40, deadline=None)
     )
 
 

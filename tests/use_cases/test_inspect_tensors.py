@@ -35,6 +35,10 @@ class Requests(MemoryBackend):
         self.made.append(key.split("/")[-1])  # the name of a summary
         return super().read(key)
 
+    def names(self, prefix: str) -> list[str]:
+        self.made.append(f"list of {prefix.removeprefix('models/line/')}")
+        return super().names(prefix)
+
     def read_range(self, key: str, start: int, stop: int) -> bytes:
         self.made.append(f"{stop - start} bytes")
         return super().read_range(key, start, stop)
@@ -60,6 +64,17 @@ def publish(store: Store, folder: Path, summary: dict[str, Any] | None, data: by
 def summary() -> dict[str, Any]:
     header = read_header(Ranges(DATA), len(DATA))
     return TensorSummary(header=header.sha256, parameters=[PARAMETER]).model_dump()
+
+
+def test_a_list_of_a_version_that_nobody_has_opened_takes_six_requests(
+    store: Store, backend: Requests, summary: dict[str, Any], tmp_path: Path
+) -> None:
+    publish(store, tmp_path, summary)
+    other = Store(backend)
+    backend.made.clear()
+    assert inspect_tensors.parameters(other, other.resolve("line", "1"), statistics=False) is not None
+    found = ["1", "list of uses/1", "list of marks/uses/1", "manifest.json"]  # the record, and no tombstone
+    assert backend.made == [*found, TENSORS, "65536 bytes"]
 
 
 def test_a_list_takes_two_requests_and_rows_a_third(
