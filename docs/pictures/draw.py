@@ -79,6 +79,7 @@ def _placed(plot: str, number: int, x: int, y: int) -> tuple[str, int, int]:
     """A plot at a place of a larger picture, its width and its height."""
     body = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>", "", plot).strip()
     body = re.sub(r'(id="|url\(#)(clip|gradient)', rf"\g<1>plot{number}-\g<2>", body)
+    body = re.sub(r' (aria-[a-z]+|role)="[^"]*"', "", body)  # of each point; the pages describe the whole picture
     width, height = (
         round(float(re.search(rf'<svg[^>]* {side}="([\d.]+)"', body)[1]))  # type: ignore[index]
         for side in ("width", "height")

@@ -40,8 +40,9 @@ def chart(
     return alt.Chart(alt.InlineData(values=values), title=of, width=width, height=height)
 
 
-def grid(charts: list[Chart], of: alt.Title, columns: int = ACROSS) -> Chart:
-    """Charts beside each other."""
+def grid(charts: list[Chart], of: alt.Title) -> Chart:
+    """Charts beside each other, four in two rows of two."""
+    columns = 2 if len(charts) == 4 else ACROSS
     drawn = alt.concat(*charts, columns=columns, title=of, spacing=24)
     return drawn.resolve_scale(xOffset="independent", yOffset="independent")
 
