@@ -47,6 +47,13 @@ def test_the_guides_run_one_after_another(address: str, tmp_path: Path) -> None:
     """Against one service: later ones use the models of earlier ones, as their readers do."""
     first = [GUIDES / f"{each}.md" for each in ("train-your-own-table", "read-the-result", "share-a-model")]
     run_all([*first, *sorted({*GUIDES.glob("*.md")} - {*first})], address, tmp_path)
+    if shutil.which("node") is not None:
+        flower = '[{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}]'
+        for rows, status, output in ((flower, 0, '"label":"setosa"'), ("[{}]", 1, "invalid_instances")):
+            code = f"node examples/node/predict.mjs flowers '{rows}'"
+            done = run(Snippet("bash", code, None), address, tmp_path / "work")
+            assert done.returncode == status
+            assert output in done.stdout + done.stderr
 
 
 def run_all(pages: list[Path], address: str, folder: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.api.conftest import train
 from tests.api.keyed import KeyedServer
+from tests.harness.server import ROOT
 
 PATIENCE = 60_000  # milliseconds, for a machine whose cores are all busy
 # Runs in the page. The status, the body and a header of the response, or the error that the browser makes of it.
@@ -28,14 +29,11 @@ IMAGE = """([url, crossorigin]) => new Promise((resolve) => {
 })"""
 
 
-class EmptyPage(BaseHTTPRequestHandler):
-    """Answers every GET with an empty page."""
+class ExamplePage(SimpleHTTPRequestHandler):
+    """Serves examples/browser."""
 
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>Another site</title>")
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, directory=str(ROOT / "examples" / "browser"), **named)
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
@@ -44,7 +42,7 @@ class EmptyPage(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def sites() -> Iterator[tuple[str, str]]:
     """The origins of two other sites."""
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), EmptyPage) for _ in range(2)]
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), ExamplePage) for _ in range(2)]
     for each in servers:
         threading.Thread(target=each.serve_forever, daemon=True).start()
     first, second = (f"http://127.0.0.1:{each.server_port}" for each in servers)
@@ -86,6 +84,25 @@ def test_a_page_of_a_named_site_predicts(browser: Browser, service: KeyedServer,
     assert (status, body["model_name"], version) == (200, "line", "1")
     status, problem, _ = ask(page, service, key=None)
     assert (status, problem["code"]) == (401, "unauthorized")  # and the page can tell its user
+    page.context.close()
+
+
+def test_the_example_asks_from_a_page(browser: Browser, service: KeyedServer, sites: tuple[str, str]) -> None:
+    page, output = page_of(browser, sites[0]), "output"
+    page.get_by_label("Service").fill(f"{service.url}/mw/")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator(output)).to_contain_text("unauthorized")
+    page.get_by_label("Key").fill(service.keys["predict"])
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator(output)).to_contain_text("(version 1)")
+    page.get_by_label("Row").fill("{")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator(output)).to_contain_text("The row is not JSON")
+    page.context.close()
+    page = page_of(browser, sites[1])
+    page.get_by_label("Service").fill(service.url)
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator(output)).to_contain_text(f"does not name {sites[1]}")
     page.context.close()
 
 
