@@ -9,7 +9,7 @@ from rich.console import Console
 
 from service.cli.metrics_table import metrics_table
 from service.cli.options import URL, AsJson, Url, connect
-from service.cli.printing import cell, console, line, show
+from service.cli.printing import cell, console, done, line, show
 from service.cli.training_source import apply, json_object, name_from, parse_setting, read_spec
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def train(
             return
         job = client.train(wanted)
         if detach:
-            show(job) if as_json else console.print(job["id"], highlight=False)
+            if not as_json:
+                line(f"Follow it: modelwright logs {job['id']} -f", to=told)
+            done(job["id"], job, as_json)
             return
         _attend(client, job, told, as_json)
 

@@ -9,7 +9,7 @@ import typer
 
 from service.cli.failures import EXIT_STATUSES
 from service.cli.main import app
-from tests.harness.server import ROOT, Server
+from tests.harness.server import ROOT
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
 CALL = re.compile(r"`([A-Z]+ /[^`]*)`")
@@ -38,15 +38,14 @@ def test_every_command_is_in_the_table() -> None:
     assert sorted(documented()) == sorted(COMMANDS)
 
 
-def test_every_call_has_a_command(server: Server) -> None:
-    with server.http_client() as http:
-        paths = http.get("/openapi.json").json()["paths"]
-    routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+def test_every_call_has_a_command() -> None:
+    """The calls are those of docs/http-api.md, which another test compares with the routes."""
+    routes = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", (ROOT / "docs" / "http-api.md").read_text(), re.MULTILINE))
     in_table = set[str]().union(*documented().values())
     assert in_table - routes == set()
     excepted = set(CALL.findall(PAGE.rpartition("Calls without a command")[2]))
     left = {route for route in routes - in_table - excepted if not OTHERS.match(route)}
-    assert left == set()
+    assert left <= {"GET /"}  # the page
 
 
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(WITHOUT)))

@@ -70,17 +70,24 @@ def test_a_file_is_predicted_in_order(
     assert sorted(tmp_path.iterdir()) == sorted([source, target])
 
 
-def test_fields_may_contain_line_ends_and_separators(run: Run, tmp_path: Path) -> None:
-    table = tmp_path / "words.csv"
-    words = ['"a\n,b"', '"say ""no"""', "c"]
-    table.write_text("word,kind\n" + "".join(f"{words[i % 3]},{'pqr'[i % 3]}\n" for i in range(60)))
-    trained = run("train", table, "--target", "kind", "--name", "words", "--set", "training.epochs=1")
-    assert trained.status == 0, trained.err
+def test_fields_may_contain_line_ends_and_separators(run: Run, server: Server, tmp_path: Path) -> None:
+    words = ["a\n,b", 'say "no"', "c"]
+    records = [{"word": words[i % 3], "kind": "pqr"[i % 3]} for i in range(30)]
+    spec = {
+        "model_name": "words",
+        "data": {"kind": "rows", "records": records, "target": "kind"},
+        "model": {"kind": "logistic_regression"},
+        "training": {"epochs": 0},
+    }
+    server.client.wait(server.client.train(spec)["id"])
     rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"
-    rows.write_bytes(b"\xef\xbb\xbfword\r\n" + "".join(f"{words[i % 3]}\r\n\r\n" for i in range(30)).encode())
+    escaped = ['"' + each.replace('"', '""') + '"' for each in words]
+    rows.write_bytes(b"\xef\xbb\xbfword\r\n" + "".join(f"{escaped[i % 3]}\r\n\r\n" for i in range(30)).encode())
     assert run("predict", "words", "--file", rows, "--out", out).out.startswith("30 predictions ")
     found = pl.read_csv(out)
     assert found.columns == ["label", "probability_p", "probability_q", "probability_r"] and len(found) == 30
+    alone = server.client.predict("words", [[each] for each in words])["predictions"]
+    assert found["label"].to_list() == [each["label"] for each in alone] * 10
 
 
 def test_all_pieces_have_one_version(

@@ -92,3 +92,7 @@ def test_warnings_of_the_start_are_log_lines(tmp_path: Path) -> None:
     warning, error = done.stderr.splitlines()
     assert json.loads(warning)["level"] == "warning" and "authentication is disabled" in json.loads(warning)["event"]
     assert error.startswith("Error: ")
+    command += ["--log-format", "console"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)  # noqa: S603 - our own
+    warning = done.stderr.splitlines()[0]
+    assert "[warning" in warning and "authentication is disabled" in warning and "\x1b" not in warning
