@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from modelwright.calls import json_of, path
-from modelwright.methods import operation
+from modelwright.calls import json_of, objects_in, pages, path
+from modelwright.methods import operation, stream
 from modelwright.results import Alias, Retention
-from modelwright.steps import Call, Steps
+from modelwright.steps import Call, Steps, Stream
 
 
 class Aliases:
@@ -17,10 +17,20 @@ class Aliases:
         found, query = list[Alias](), dict[str, Any]()
         while True:
             page = yield from json_of(Call("GET", path("models", name, "aliases"), query=query))
-            found += map(Alias, page["data"])
-            if not page["has_more"]:
+            found += map(Alias, objects_in(page))
+            if not page.get("has_more") or not found:
                 return found
             query = {"after": found[-1].alias}
+
+    @operation
+    def alias(self, name: str, alias: str) -> Steps[Alias]:
+        """An alias and its version; its `entry` is what `set_alias` takes as `if_match`."""
+        return Alias((yield from json_of(Call("GET", path("models", name, "aliases", alias)))))
+
+    @stream
+    def alias_history(self, name: str, alias: str) -> Stream[Alias]:
+        """The entries of an alias, the oldest first: the versions that it has pointed at."""
+        yield from pages(Alias, path("models", name, "aliases", alias, "history"), "entry")
 
     @operation
     def set_alias(self, name: str, alias: str, version: int, if_match: int | None = None) -> Steps[Alias]:

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import httpx
 
 from modelwright.answers import parse
-from modelwright.errors import UnusableName
-from modelwright.json_types import Json
+from modelwright.errors import UnexpectedAnswer, UnusableName
+from modelwright.json_types import Json, is_list, is_object
 from modelwright.steps import Call, Item, Steps, Stream
 
 Version: TypeAlias = int | str
@@ -52,11 +52,22 @@ def pages(kind: Callable[[Json], T], path: str, key: str, query: Mapping[str, An
     query = {**(query or {}), "limit": _PAGE}
     while True:
         page = yield from json_of(Call("GET", path, query=query))
-        for entry in page["data"]:
+        entries = objects_in(page)
+        for entry in entries:
             yield Item(kind(entry))
-        if not page["has_more"]:
+        if not page.get("has_more"):
             return
-        query["after"] = page["data"][-1][key]
+        if not entries or key not in entries[-1]:
+            raise UnexpectedAnswer
+        query["after"] = entries[-1][key]
+
+
+def objects_in(page: Json) -> list[Json]:
+    """The items of one page of a list. Raises UnexpectedAnswer."""
+    entries: Any = page.get("data")
+    if not is_list(entries) or not all(map(is_object, entries)):
+        raise UnexpectedAnswer
+    return entries
 
 
 def as_it_is(item: Json) -> Json:

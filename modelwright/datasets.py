@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modelwright.calls import json_of, pages, path
+from modelwright.calls import json_of, objects_in, pages, path
 from modelwright.downloads import FilePath
 from modelwright.json_types import Json
 from modelwright.methods import operation, stream
@@ -58,6 +58,17 @@ class Datasets:
     def dataset(self, name: str) -> Steps[Dataset]:
         """The newest version of a data set: its columns, rows and digest, and how it is read."""
         return Dataset((yield from json_of(Call("GET", path("datasets", name)))))
+
+    @stream
+    def dataset_versions(self, name: str) -> Stream[Dataset]:
+        """All versions of a data set, newest first."""
+        yield from pages(Dataset, path("datasets", name, "versions"), "version")
+
+    @operation
+    def dataset_rows(self, name: str, limit: int = 20) -> Steps[list[Json]]:
+        """The first rows of the newest version, at most 1,000, each by column."""
+        page = yield from json_of(Call("GET", path("datasets", name, "rows"), query={"limit": limit}))
+        return objects_in(page)
 
     @operation
     def delete_dataset(self, name: str) -> Steps[None]:

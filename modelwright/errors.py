@@ -59,10 +59,10 @@ class JobFailed(ModelwrightError):
     def __init__(self, job: Mapping[str, Any]) -> None:
         self.job = job
         error = job.get("error")
-        self.code: str = error["code"] if error else ""
+        self.code: str = str(error.get("code")) if error else ""
         self.next_step = AFTER_FAILURE.get(self.code, "")
-        reason = f": {error['detail']} ({error['code']})" if error else "."
-        super().__init__(f"Training job {job['id']} {job['status']}{reason}")
+        reason = f": {error.get('detail')} ({self.code})" if error else "."
+        super().__init__(f"Training job {job.get('id')} {job.get('status')}{reason}")
         _note(self, self.next_step)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeAlias
 
-from modelwright.calls import job_path, json_of, version_path
+from modelwright.calls import job_path, json_of, objects_in, version_path
 from modelwright.drivers import Awaiting, Waiting
-from modelwright.errors import ApiError, JobFailed, ModelwrightError, Unreachable
+from modelwright.errors import ApiError, JobFailed, ModelwrightError, UnexpectedAnswer, Unreachable
 from modelwright.events import EventParser
-from modelwright.json_types import Json
+from modelwright.json_types import Json, is_object
 from modelwright.methods import OfAsyncClient, OfClient, operation, returns, stream
 from modelwright.model import AsyncModelVersion, ModelVersion
 from modelwright.results import Attempt, Event, Metrics, Outcome, Problem, Result, Within
@@ -130,19 +130,21 @@ def ended(job_id: str) -> Steps[Json]:
     """The job once it has succeeded; `JobFailed` when it ends otherwise."""
     while True:
         try:
-            job = yield from json_of(
-                Call("GET", job_path(job_id), query={"wait": WAIT_SECONDS}, timeout=WAIT_SECONDS, repeatable=False)
-            )
+            call = Call("GET", job_path(job_id), query={"wait": WAIT_SECONDS}, timeout=WAIT_SECONDS)
+            job = yield from json_of(call)
         except ApiError as error:
             if error.status != HTTPStatus.TOO_MANY_REQUESTS:
                 raise
             # Too many requests wait already; the job continues.
             yield Pause(1 if error.retry_after is None else error.retry_after)
             continue
-        if job["status"] == "succeeded":
+        status: Any = job.get("status")
+        if status == "succeeded":
             return job
-        if job["status"] in FINAL:
+        if status in FINAL:
             raise JobFailed(job)
+        if not isinstance(status, str):
+            raise UnexpectedAnswer
 
 
 def events(job_id: str, last_event_id: int | str | None = None) -> Stream[Event]:
@@ -158,7 +160,7 @@ def events(job_id: str, last_event_id: int | str | None = None) -> Stream[Event]
             while chunk := (yield Read()):
                 for event in parser.feed(chunk):
                     yield Item(Event(event))
-                    if event["type"] == "status" and event["data"].get("status") in FINAL:
+                    if event.get("type") == "status" and _is_final(event.get("data")):
                         return
         except (Unreachable, ApiError) as error:
             failures += 1
@@ -172,7 +174,11 @@ def events(job_id: str, last_event_id: int | str | None = None) -> Stream[Event]
 
 def attempts(job_id: str) -> Steps[list[Attempt]]:
     """The attempts at a job, oldest first."""
-    return [Attempt(each) for each in (yield from json_of(Call("GET", job_path(job_id, "attempts"))))["data"]]
+    return list(map(Attempt, objects_in((yield from json_of(Call("GET", job_path(job_id, "attempts")))))))
+
+
+def _is_final(data: Any) -> bool:
+    return is_object(data) and data.get("status") in FINAL
 
 
 def _open_events(job_id: str, last_event_id: str) -> Call:

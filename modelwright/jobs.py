@@ -12,7 +12,7 @@ from modelwright.calls import as_it_is, job_path, json_of, pages
 from modelwright.datasets import table_name, upload
 from modelwright.errors import ModelwrightError
 from modelwright.job import AsyncJob, Job, attempts, ended, events
-from modelwright.json_types import Json
+from modelwright.json_types import Json, is_object
 from modelwright.methods import operation, returns, stream, yields
 from modelwright.results import Attempt, Dataset, Event, Metrics, Plan
 from modelwright.steps import Call, Steps, Stream
@@ -133,6 +133,8 @@ def _spec(data: Any) -> Json:
 def _of_table(data: Any, target: str | list[str], parts: dict[str, Any]) -> Steps[Json]:
     """Uploads a table unless it is a data set already; returns the spec of a training on it."""
     given = parts.get("model_name")
+    if is_object(data) and not isinstance(data, Dataset):
+        raise TypeError("a spec has its target in its data; a table as a dictionary of columns is a DataFrame first")
     if isinstance(data, Dataset):
         name = data.name
     elif isinstance(data, str | PathLike):

@@ -78,6 +78,10 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
         call("set_alias", name, "blue", 1, if_match=7)
     assert (lost.value.status, lost.value.code) == (412, "precondition_failed")
     assert [each["alias"] for each in call("aliases", name)] == ["blue"]
+    assert (call("alias", name, "blue").version, [each.entry for each in call("alias_history", name, "blue")]) == (
+        1,
+        [1],
+    )
     with pytest.raises(ApiError):
         call("rollback_alias", name, "blue")
     call("delete_alias", name, "blue")
@@ -108,6 +112,8 @@ def test_data_sets(call: Caller, name: str, tmp_path: Path) -> None:
     assert call("change_dataset", name)["version"] == 3
     assert name in [each["name"] for each in call("datasets")]
     assert call("dataset", name)["rows"] == 2
+    assert [each.version for each in call("dataset_versions", name)] == [3, 2, 1]
+    assert [list(each) for each in call("dataset_rows", name, limit=1)] == [["height", "kind"]]
     call("delete_dataset", name)
     with pytest.raises(ApiError, match=r"no data set|Nothing"):
         call("dataset", name)

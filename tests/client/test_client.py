@@ -330,3 +330,20 @@ def test_connection_refused(service: Service, run: Run) -> None:
     for use in (lambda client: client.model("line"), lambda client: client.events("j1")):
         with pytest.raises(Unreachable, match="could not be reached"):
             run(service, use)
+
+
+@pytest.mark.parametrize(
+    "page", [{}, {"data": 7}, {"data": [7]}, {"data": [], "has_more": True}, {"data": [{}], "has_more": True}]
+)
+@pytest.mark.parametrize("method", ["models", "keys"])
+def test_a_list_of_another_server(service: Service, run: Run, page: Any, method: str) -> None:
+    service.answers = [gives(page)]
+    with pytest.raises(UnexpectedAnswer):
+        run(service, methodcaller(method))
+
+
+@pytest.mark.parametrize("answer", [{}, {"status": 7}, {"status": None}])
+def test_a_job_of_another_server(service: Service, run: Run, answer: Any) -> None:
+    service.answers = [gives(answer)]
+    with pytest.raises(UnexpectedAnswer):
+        run(service, lambda client: client.wait("j1"))

@@ -156,6 +156,8 @@ def test_what_a_training_cannot_start_from(client: Client, tmp_path: Path) -> No
         client.train("houses.csv")
     with pytest.raises(TypeError, match="target="):
         client.train(pl.DataFrame({"x": [1]}))
+    with pytest.raises(TypeError, match="has its target in its data"):
+        client.train(LINE, "y")
     broken = tmp_path / "spec.json"
     broken.write_text("{")
     with pytest.raises(Exception, match=r"spec\.json is not valid JSON"):
