@@ -76,6 +76,21 @@ def test_what_cannot_be_uploaded_is_explained(visit: Visit, http: httpx.Client) 
     expect(page.get_by_role("heading", name="There is no data set of this name")).to_be_visible()
 
 
+def test_a_dropped_file_is_sent_and_can_be_cancelled(visit: Visit, http: httpx.Client) -> None:
+    page = visit.open("#/data")
+    file = r"new File(['x,y\n1,2\n3,4'], 'web-dropped.csv')"
+    files = f"() => {{ const all = new DataTransfer(); all.items.add({file}); return all; }}"
+    page.route("**/v1/datasets/web-dropped", lambda _: None)  # as on a slow line
+    page.locator(".drop").dispatch_event("drop", {"dataTransfer": page.evaluate_handle(files)})
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_label("Name of the data set")).to_have_value("web-dropped")
+    page.unroute("**/v1/datasets/web-dropped")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_role("heading", level=1, name="web-dropped")).to_be_visible()
+    assert http.get("/v1/datasets/web-dropped").json()["version"] == 1
+
+
 def test_the_pages_of_data_have_no_violations_of_accessibility(
     visit: Visit, http: httpx.Client, axe: Callable[[Page], list[dict[str, Any]]]
 ) -> None:

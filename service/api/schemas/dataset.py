@@ -14,6 +14,7 @@ from service.api.schemas.answer import closed
 from service.workflow.data import histogram as histogram_of
 from service.workflow.data import schema as schema_of
 from service.workflow.data.histogram import Histogram
+from service.workflow.data.types.registry import COLUMN_TYPES
 
 MOST_COUNTED = 1000  # columns with a distribution
 MOST_LISTED = 6  # values of a column
@@ -152,7 +153,8 @@ def _distribution(column: schema_of.Column) -> Bins | Values | None:
     values, counts = column.target_values()
     if not values or counts is None:
         return None
-    if column.type in ("number", "datetime") and all(isinstance(each, int | float) for each in values):
+    kind = COLUMN_TYPES.get(column.type)  # none for an unsupported one
+    if kind is not None and kind.chart_type != "N" and all(isinstance(each, int | float) for each in values):
         histogram = Histogram()
         histogram.add(np.array(values, np.float64), np.array(counts, np.int64))
         bins = histogram.bins()

@@ -1,9 +1,12 @@
 // Uploads of tables, with their progress: fetch does not tell how much of a body has been sent, XMLHttpRequest does.
-import { Problem, Unreachable, key, keyWanted, online, url } from "./api.js";
+import { Problem, key, keyWanted, online, request, url } from "./api.js";
+
+const BROKEN =
+  "The connection broke off before the service had answered. If the service is there, the file may be larger than it takes, or was changed or moved meanwhile.";
 
 /**
  * Uploads a file as the newest version of a data set: { done, cancel }. `done` is a promise of the data set and of whether the
- * version is new; it throws Problem, Unreachable, or AbortError after `cancel()`.
+ * version is new; it throws Problem, or AbortError after `cancel()`.
  * `reading`: how the file is read, where that is not to be found out, as in the query of PUT /v1/datasets/{name}.
  * `onProgress` gets the share that was sent, from 0 to 1; at 1 the service reads the file.
  */
@@ -18,8 +21,8 @@ export function upload(name, file, onProgress, reading = {}) {
     sending.upload.onload = () => onProgress(1);
     sending.onabort = () => reject(new DOMException("The upload was cancelled.", "AbortError"));
     sending.onerror = () => {
-      online.set(false);
-      reject(new Unreachable());
+      request("livez").catch(() => {}); // the page says so if the service is away
+      reject(new Problem(0, { detail: BROKEN }));
     };
     sending.onload = () => {
       online.set(true);

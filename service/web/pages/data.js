@@ -48,7 +48,7 @@ function Row({ dataset }) {
     <td class="number">${count(dataset.columns.length)}</td>
     <td class="number">${bytes(dataset.bytes)}</td>
     <td class="number">${dataset.version}</td>
-    <td title=${dataset.created_at}>${ago(dataset.created_at)}</td>
+    <td class="cell" title=${dataset.created_at}>${ago(dataset.created_at)}</td>
     <td class="number"><a href=${link(["train"], { dataset: dataset.name })} aria-label=${`Train with ${dataset.name}`}>Train</a></td>
   </tr>`;
 }

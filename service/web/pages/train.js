@@ -60,10 +60,20 @@ function FromVersion({ schema, from }) {
   if (manifest.error?.status === 404) return html`<${Empty} title="There is no such version"><p><a href=${link(["models"])}>See the models</a></p><//>`;
   if (dataset && columns.loading && !columns.data) return html`<${Loading} />`;
   return html`<${Ready} of=${manifest}>
-    ${({ spec, version: number }) => html`<p class="quiet">From the spec of <a href=${link(["models", name, String(number)])}>${name} version ${number}</a>, every default written out.</p>
+    ${({ spec, version: number, signature }) => html`<p class="quiet">From the spec of <a href=${link(["models", name, String(number)])}>${name} version ${number}</a>, every default written out.</p>
       ${dataset && !columns.data && html`<p class="warning">Its data set ${dataset} is not here any more: upload it again, or write other data into the JSON.</p>`}
-      <${Editor} schema=${schema} first=${{ model_name: name, data: without(spec.data), ...without(spec) }} columns=${columns.data?.data[0]?.columns ?? []} weights=${`${name}@${number}`} />`}
+      <${Editor} schema=${schema} first=${asWritten(name, spec, signature)} columns=${columns.data?.data[0]?.columns ?? []} weights=${`${name}@${number}`} />`}
   <//>`;
+}
+
+/** A version's spec as its owner would write it. A manifest is sorted by name; the features are in the order of the model's inputs. */
+function asWritten(name, spec, signature) {
+  const { data, ...others } = without(spec);
+  if (data.features && !Array.isArray(data.features)) {
+    const order = signature.inputs.map((each) => each.name).filter((each) => each in data.features);
+    data.features = Object.fromEntries(order.map((each) => [each, data.features[each]]));
+  }
+  return { model_name: name, data, ...others };
 }
 
 /** The spec without what is null: the form shows that as what it is, a default. */

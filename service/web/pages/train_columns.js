@@ -12,15 +12,16 @@ export function Target({ value, set, pointer }) {
   const chosen = Array.isArray(value) ? value : [value ?? ""];
   const put = (next) => set(next.length === 1 ? next[0] : next);
   const change = (index, name) => put(chosen.map((each, at) => (at === index ? name : each)));
-  const left = columns.filter((each) => !chosen.includes(each.name));
+  const offered = columns.slice(0, MOST);
+  const left = offered.filter((each) => !chosen.includes(each.name));
   const error = errors[pointer] ?? errors[`${pointer}/0`];
   return html`<div class="across">
     ${chosen.map(
       (each, index) => html`<${Field} key=${index} label=${index === 0 ? "Target" : `Target ${index + 1}`} hint=${index === 0 ? "The column to learn" : undefined} error=${index === 0 ? error : errors[`${pointer}/${index}`]}>
         ${(about) =>
           html`<select ...${about} data-pointer=${pointer} value=${each} onChange=${(event) => change(index, event.target.value)}>
-            ${!columns.some((column) => column.name === each) && html`<option value=${each}>${each || "choose one"}</option>`}
-            ${columns.map((column) => html`<option value=${column.name}>${column.name} (${column.type})</option>`)}
+            ${!offered.some((column) => column.name === each) && html`<option value=${each}>${each || "choose one"}</option>`}
+            ${offered.map((column) => html`<option value=${column.name}>${column.name} (${column.type})</option>`)}
           </select>`}
       <//>`,
     )}

@@ -58,7 +58,7 @@ const PRESETS = [
   {
     name: "Linear model",
     about: "A weight for each column: the simplest baseline",
-    of: (task) => ({ model: { kind: task === "regression" ? "linear_regression" : "logistic_regression" }, ...LINEAR }),
+    of: (task) => ({ model: { kind: (task ?? "regression") === "regression" ? "linear_regression" : "logistic_regression" }, ...LINEAR }),
   },
   { name: "Small network", about: "Two layers of 32", of: () => ({ model: { kind: "mlp", hidden: [32, 32] } }) },
   { name: "Quick try", about: "At most ten seconds", of: () => ({ training: { epochs: 20, max_seconds: 10 } }) },

@@ -9,6 +9,7 @@ import { Field } from "../parts/field.js";
 export const Form = createContext(null);
 
 const COLUMN_FIELDS = ["stratify", "group", "time", "column"];
+const MOST_OFFERED = 300; // names of columns
 
 /** The input that fits a schema. */
 export function Auto(props) {
@@ -175,7 +176,7 @@ function Input({ name, schema, value, set, pointer, required }) {
       long && !schema.pattern && name === "notes"
         ? html`<textarea ...${given} ...${about} rows="3" value=${written(value)} onInput=${change}></textarea>`
         : html`<${Typed} about=${{ ...given, ...about, list: ofColumn ? list : undefined }} value=${value} schema=${schema} set=${set} />
-            ${ofColumn && html`<datalist id=${list}>${columns.map((each) => html`<option value=${each.name}></option>`)}</datalist>`}`}
+            ${ofColumn && html`<datalist id=${list}>${columns.slice(0, MOST_OFFERED).map((each) => html`<option value=${each.name}></option>`)}</datalist>`}`}
   <//>`;
 }
 
