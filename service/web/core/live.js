@@ -33,7 +33,8 @@ class Hub {
     this.ended = new AbortController();
     this.timer = setInterval(() => this.repeat(), REPEAT);
     // The timers of a tab in the background are slowed down; it catches up when it is shown.
-    document.addEventListener("visibilitychange", () => document.hidden || this.repeat(), { signal: this.ended.signal });
+    const changed = () => (document.hidden ? canShare || this.stopStreams() : this.repeat());
+    document.addEventListener("visibilitychange", changed, { signal: this.ended.signal });
     if (!canShare) return;
     const name = `modelwright ${ROOT.pathname} ${fingerprint(secret)}`; // another service may be under another path
     this.channel = new BroadcastChannel(name);
@@ -63,7 +64,13 @@ class Hub {
     this.ended.abort();
     clearInterval(this.timer);
     this.channel?.close();
+    this.stopStreams();
+  }
+
+  /** Without locks each tab reads for itself, and gives its connection back while it is in the background. */
+  stopStreams() {
     for (const stream of this.streams.values()) stream.stop();
+    this.streams.clear();
   }
 
   /** Asks the tab that reads, perhaps this one, for a job's events after that one. */
@@ -95,6 +102,7 @@ class Hub {
 
   /** In the tab that reads: goes on with the job's stream, and says how far it is; opens one where there is none. */
   read(jobId, after) {
+    if (!canShare && document.hidden) return;
     const there = this.streams.get(jobId);
     if (there) there.wanted = performance.now();
     if (there?.state === "live" || after < there?.last) return this.post(jobId, there.last, []);

@@ -1,5 +1,5 @@
 // Training jobs: a list with filters, or one of them.
-import { html, useState } from "../vendor/preact.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
 import { go, link } from "../core/address.js";
 import { ago, count, duration, number } from "../core/format.js";
 import { useResource } from "../core/resource.js";
@@ -11,7 +11,8 @@ import { failureTitle } from "./job_failure.js";
 
 const STATUSES = ["running", "queued", "paused", "succeeded", "failed", "cancelled"];
 const LIMIT = 50;
-const EVERY = 4; // seconds
+const EVERY = 4; // seconds, while one of the jobs shown goes on
+const AT_REST = 15;
 
 export default function Jobs({ parts, query }) {
   return parts.length ? html`<${Job} key=${parts[0]} jobId=${parts[0]} query=${query} />` : html`<${List} query=${query} />`;
@@ -20,7 +21,10 @@ export default function Jobs({ parts, query }) {
 /** A page of the list. The address has the filters, and the job after which the page begins: it stays in its place meanwhile. */
 function List({ query }) {
   const { status, model_name: model, after } = query;
-  const jobs = useResource("v1/training-jobs", { query: { status, model_name: model, after, limit: LIMIT }, every: EVERY });
+  const [every, setEvery] = useState(EVERY);
+  const jobs = useResource("v1/training-jobs", { query: { status, model_name: model, after, limit: LIMIT }, every });
+  const lively = jobs.data?.data.some((job) => !job.finished_at) ?? true;
+  useEffect(() => setEvery(lively ? EVERY : AT_REST), [lively]);
   return html`<div class="heading">
       <h1>Jobs</h1>
       <a class="button primary" href=${link(["train"])}>Train a model</a>
