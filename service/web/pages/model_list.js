@@ -1,10 +1,11 @@
 // The list of models, with a filter by name.
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { go, link } from "../core/address.js";
-import { call } from "../core/api.js";
+import { call, online } from "../core/api.js";
 import { ago, count, moment, number } from "../core/format.js";
 import { beats, headline } from "../core/metrics.js";
 import { usePages } from "../core/resource.js";
+import { useSignal } from "../core/signal.js";
 import { Field } from "../parts/field.js";
 import { Empty, Failure, Loading, More } from "../parts/states.js";
 import { ModelImport } from "./model_import.js";
@@ -65,6 +66,7 @@ function Found({ found, wanted }) {
 
 /** The models whose names contain a text: the API lists by name, so the pages are read one after the other. */
 function useFound(wanted) {
+  const up = useSignal(online); // once the service is back it is asked again
   const [found, setFound] = useState({ models: [], busy: false, more: false, error: null });
   useEffect(() => {
     if (!wanted) return;
@@ -79,7 +81,7 @@ function useFound(wanted) {
       }
     }, 150);
     return () => (clearTimeout(timer), abort.abort());
-  }, [wanted]);
+  }, [wanted, up]);
   return found;
 }
 

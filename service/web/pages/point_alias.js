@@ -46,7 +46,7 @@ export function PointAlias({ name, alias, version, onClose, onMoved }) {
     <${Field} label="Version">
       ${(about) => html`<input ...${about} type="number" min="1" value=${number} onInput=${(event) => setNumber(event.target.value)} />`}
     <//>
-    <p role="status">${aliases.data ? what(wanted, number, there, valid) : html`<${Loading} />`}</p>
+    ${aliases.data ? html`<p role="status">${what(wanted, number, there, valid)}</p>` : !aliases.error && html`<${Loading} />`}
   <//>`;
 }
 

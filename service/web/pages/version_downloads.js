@@ -25,7 +25,7 @@ export function VersionDownloads({ name, manifest, path }) {
     </section>
     <section class="sheet">
       <h2>To other software</h2>
-      <p class="quiet small">Each export is compared with the model's own predictions before it is given out. The first time that takes 10 to 20 seconds.</p>
+      <p class="quiet small">Each export is compared with the model's own predictions before it is given out. The first time that takes 10 to 20 seconds, and longer on a busy machine.</p>
       <ul class="plain downloads">
         ${EXPORTS.map(
           (each) => html`<${Item} key=${each.id} label=${each.label} about=${each.about} ready=${made.has(each.id)} path=${`${path}/exports/${each.id}`} file=${file + each.suffix} busy="Exporting and comparing" onDone=${lineage.reload} />`,

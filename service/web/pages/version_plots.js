@@ -2,6 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { meaningOf, plotsOf, titleOf } from "../core/plots.js";
 import { Plot } from "../parts/plot.js";
+import { Seen } from "../parts/seen.js";
 
 const MANY = new Set(["data", "parameters"]); // of a chart for each feature, or each parameter
 
@@ -11,7 +12,7 @@ export function VersionPlots({ name, manifest, path }) {
       (each) => html`<section class=${MANY.has(each) ? "sheet across" : "sheet"} key=${each}>
         <h2>${titleOf(each)}</h2>
         <p class="quiet small">${sentence(meaningOf(each))}</p>
-        <${Plot} path=${`${path}/plots/${each}.png`} label=${`${titleOf(each)} of ${name}, version ${manifest.version}: ${meaningOf(each)}`} missing=${html`<p class="quiet">This version does not have it.</p>`} />
+        <${Seen} height="300px"><${Plot} path=${`${path}/plots/${each}.png`} label=${`${titleOf(each)} of ${name}, version ${manifest.version}: ${meaningOf(each)}`} missing=${html`<p class="quiet">This version does not have it.</p>`} /><//>
       </section>`,
     )}
   </div>`;

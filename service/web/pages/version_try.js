@@ -1,6 +1,6 @@
 // Try it: a form of the inputs, the prediction while one types, and the same request in other languages.
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
-import { ROOT, key, request } from "../core/api.js";
+import { ROOT, key, online, request } from "../core/api.js";
 import { errorsOf, firstValues, instanceOf } from "../core/inputs.js";
 import { LANGUAGES } from "../core/snippets.js";
 import { useSignal } from "../core/signal.js";
@@ -44,6 +44,7 @@ export function VersionTry({ name, manifest, path }) {
 /** { data, unknown, error } of the newest instance; answers about older ones are dropped. The last answer stays until the next. */
 function usePrediction(path, instance) {
   const secret = useSignal(key);
+  const up = useSignal(online); // once the service is back it is asked again
   const [answer, setAnswer] = useState({ data: null, unknown: 0, error: null });
   useEffect(() => {
     if (instance === null) return;
@@ -58,7 +59,7 @@ function usePrediction(path, instance) {
       }
     }, PAUSE);
     return () => (clearTimeout(timer), abort.abort());
-  }, [path, instance, secret]);
+  }, [path, instance, secret, up]);
   return answer;
 }
 
