@@ -1,15 +1,21 @@
-"""API keys and the audit log: calls of the client."""
+"""API keys, the audit log, and what the service is: calls of the client."""
 
 from collections.abc import Sequence
 
 from modelwright.calls import json_of, pages, path
 from modelwright.methods import operation, stream
-from modelwright.results import AuditLine, Key, NewKey
+from modelwright.results import AuditLine, Key, NewKey, ServiceDescription
 from modelwright.steps import Call, Steps, Stream
 
 
 class Access:
-    """API keys and the audit log, as steps."""
+    """API keys, the audit log, and what the service is, as steps."""
+
+    @operation
+    def service(self) -> Steps[ServiceDescription]:
+        """The versions of the service and its libraries, and what this client's key may do; to administrators also its memory and
+        settings."""
+        return ServiceDescription((yield from json_of(Call("GET", "/v1/service"))))
 
     @stream
     def keys(self) -> Stream[Key]:

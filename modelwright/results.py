@@ -143,6 +143,7 @@ class Column(Result):
     reason: str
     feature: bool
     statistics: dict[str, Any]
+    distribution: dict[str, Any] | None
 
 
 class Dataset(Result):
@@ -240,6 +241,18 @@ class Key(Result):
     damaged: bool
 
 
+class ServiceDescription(Result):
+    """The service: its software, and what the caller may do; `administration` is for administrators only."""
+
+    name: str
+    version: str
+    software: dict[str, str]
+    keys_required: bool
+    key: str | None
+    scopes: list[str]
+    administration: dict[str, Any] | None
+
+
 class NewKey(Key):
     """A new key; `key` is the secret, which is in this answer only."""
 
@@ -280,6 +293,7 @@ class Lineage(Result):
     initial: list[dict[str, Any]]
     initial_complete: bool
     exports: list[dict[str, Any]]
+    signed: bool | None
     derived: list[dict[str, Any]]
     derived_complete: bool
 

@@ -16,7 +16,7 @@ from service.cli.jobs import jobs, logs
 from service.cli.journal import journal
 from service.cli.keys import keys
 from service.cli.models import models
-from service.cli.overview import audit, health, metrics, open_page
+from service.cli.overview import about, audit, health, metrics, open_page
 from service.cli.predict import predict
 from service.cli.retention import retention
 from service.cli.serve import demo, serve
@@ -37,6 +37,7 @@ PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "serve": serve,
         "demo": demo,
         "open": open_page,
+        "about": about,
         "health": health,
         "metrics": metrics,
         "audit": audit,

@@ -7,8 +7,10 @@ import typer
 
 from service.cli.calls import answer, pages
 from service.cli.options import URL, AsJson, Url, connect
-from service.cli.printing import cell, console, done, table
+from service.cli.printing import cell, console, done, facts, table
 
+ABOUT = ["version", "python", "torch", "system", "processors", "scopes", "workers", "journal", "store", "started_at"]
+ABOUT += ["models in memory", "bytes in memory"]
 After = Annotated[str | None, typer.Option(metavar="ID", help="Only the lines after this one.")]
 
 
@@ -34,6 +36,15 @@ def health(as_json: AsJson = False, url: Url = URL) -> None:
     done(f"The service at {url} {text}{version}.", about, as_json)
     if not about["ready"]:
         raise typer.Exit(1)
+
+
+def about(as_json: AsJson = False, url: Url = URL) -> None:
+    """Show the versions of the service and its libraries, what your key may do, and to administrators what is in memory."""
+    with connect(url) as client:
+        found: dict[str, Any] = client.service()
+    shown = {**found, **found["software"], **(found["administration"] or {})}
+    shown |= {"models in memory": shown.get("warm_model_count"), "bytes in memory": shown.get("warm_model_bytes")}
+    facts(found if as_json else shown, ABOUT, as_json)
 
 
 def metrics(url: Url = URL) -> None:

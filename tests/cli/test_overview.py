@@ -16,6 +16,8 @@ from tests.harness.server import ROOT, Server
 
 def test_the_service_as_a_whole(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("health").out.startswith(f"The service at {server.url} is ready, version ")
+    assert "torch" in run("about").out
+    assert json.loads(run("about", "--json").out)["scopes"] == ["predict", "train", "admin"]
     assert "# TYPE modelwright_" in run("metrics").out
     monkeypatch.setattr("webbrowser.open", lambda url: url == f"{server.url}/")  # as where there is a browser
     assert run("open").out == f"Opened {server.url}/\n"

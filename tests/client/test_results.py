@@ -10,7 +10,7 @@ from modelwright import Client, Job, Model, results
 from modelwright.job import JobBase
 from modelwright.model import ModelBase, VersionBase
 from modelwright.results import Column, Dataset, Problem
-from service.api.schemas import access, comparison, dataset, job, lineage, model, prediction, upload
+from service.api.schemas import access, comparison, dataset, job, lineage, model, prediction, service, upload
 
 HOUSES: dict[str, Any] = {
     "name": "houses",
@@ -76,6 +76,7 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (upload.Upload, results.Upload),
     (access.Key, results.Key),
     (access.NewKey, results.NewKey),
+    (service.ServiceDescription, results.ServiceDescription),
     (lineage.Lineage, results.Lineage),
     (comparison.Comparison, results.Comparison),
 ]
