@@ -131,7 +131,9 @@ class PredictionEndpoint:
         try:
             first = await anext(answers)  # an error in the first batch becomes an error response
             assert request.version is not None  # noqa: S101 - it has predicted
-            lines = [*version_headers(request.version), (b"content-type", JSON_LINES.encode())]
+            # With buffering, nginx would stop to pass the body on as soon as the response has begun.
+            content = [(b"content-type", JSON_LINES.encode()), (b"x-accel-buffering", b"no")]
+            lines = [*version_headers(request.version), *content]
             await send({"type": "http.response.start", "status": 200, "headers": lines})
             await _send_stream(send, first, answers)
         finally:
