@@ -56,7 +56,7 @@ export function typed(text, schema) {
     }
   }
   if (allows(schema, "array") && (cut.includes(",") || !allows(schema, "number", "integer", "string"))) {
-    return cut.split(",").map((each) => scalar(each.trim()));
+    return cut.replace(/,$/, "").split(",").map((each) => scalar(each.trim()));
   }
   if (allows(schema, "number", "integer")) return scalar(cut);
   return text;

@@ -22,7 +22,7 @@ function Table({ rows, columns, all }) {
         <thead>
           <tr>
             <th scope="col" class="number">Row</th>
-            ${shown.map((each) => html`<th scope="col" class=${each.type === "number" ? "number" : ""}>${each.name}</th>`)}
+            ${shown.map((each) => html`<th scope="col" class=${each.type === "number" ? "number long" : "long"} title=${each.name}>${each.name}</th>`)}
           </tr>
         </thead>
         <tbody>
