@@ -100,19 +100,6 @@ def test_tabs_share_one_stream_and_go_on_without_the_tab_that_reads_it(
     until(lambda: streams(http) == 0)  # a job that no tab shows is not followed
 
 
-def test_a_page_goes_on_when_its_stream_was_cut(visit: Visit, http: httpx.Client, running: str) -> None:
-    visit.expected = ["ERR_INTERNET_DISCONNECTED"]
-    page = visit.open(f"#/jobs/{running}")
-    expect(page.get_by_role("img", name="Loss by epoch")).to_be_visible()
-    visit.context.set_offline(True)
-    expect(page.get_by_text("The service does not answer")).to_be_visible()
-    until(lambda: streams(http) == 0)
-    shown = epoch(page).inner_text()
-    visit.context.set_offline(False)
-    expect(page.get_by_text("The service does not answer")).to_be_hidden()
-    expect(epoch(page)).not_to_have_text(shown)
-
-
 def test_without_locks_each_tab_in_view_reads_its_own_stream(visit: Visit, http: httpx.Client, running: str) -> None:
     """As in a page over plain HTTP from another machine."""
     visit.context.add_init_script("delete Navigator.prototype.locks")

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect
+import httpx
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from service import __version__
 from tests.harness.line import line
@@ -31,7 +32,7 @@ def new_key(page: Page, name: str, scope: str) -> str:
 def test_an_operator_looks_after_the_service(browser: Browser, axe: Axe, tmp_path: Path) -> None:
     with Server(tmp_path / "home", slots=1) as server:
         visit = Visit(browser.new_context(viewport=WIDE), server.url)  # type: ignore[arg-type]
-        visit.expected = ["401", "403", "422"]
+        visit.expected = ["401", "403", "422", "ERR_", "Failed to load resource"]
         job_id = server.http.post("/v1/training-jobs", json=line(3)).json()["id"]
         until(lambda: server.http.get(f"/v1/training-jobs/{job_id}?wait=30").json()["status"] == "succeeded")
         server.http.post("/v1/models/line/predictions", json={"instances": [0.5]}).raise_for_status()
@@ -91,8 +92,14 @@ def test_an_operator_looks_after_the_service(browser: Browser, axe: Axe, tmp_pat
         visit.context.close()
 
 
+def epoch_of(page: Page) -> Locator:
+    """The epoch that the page of a job shows."""
+    return page.get_by_role("region", name="Progress").locator("dd").first
+
+
 def check_two_keys_see_their_own_events(visit: Visit, server: Server, page: Page, chief: str) -> None:
-    """Tabs with different keys read streams of their own: neither is shown what only the other may see."""
+    """Tabs with different keys read streams of their own: neither is shown what only the other may see. They go on when the
+    service was killed and is back."""
     headers = {"Authorization": f"Bearer {chief}"}
     trainer: dict[str, Any] = server.http.post(
         "/v1/keys", json={"name": "trainer", "scopes": ["train"]}, headers=headers
@@ -105,10 +112,17 @@ def check_two_keys_see_their_own_events(visit: Visit, server: Server, page: Page
     other.get_by_role("button", name="Use this key").click()
     for each in (page, other):
         expect(each.get_by_role("img", name="Loss by epoch")).to_be_visible()
-        epoch = each.get_by_role("region", name="Progress").locator("dd").first
-        shown = epoch.inner_text()
-        expect(epoch).not_to_have_text(shown)
+        shown = epoch_of(each).inner_text()
+        expect(epoch_of(each)).not_to_have_text(shown)
     metrics = server.http.get("/metrics", headers=headers).text
     assert "modelwright_event_streams 2" in metrics
     other.close()
+
+    port = httpx.URL(server.url).port  # a stream that was cut is opened again, and the job goes on
+    server.kill()
+    server.options = (*server.options, "--port", str(port))
+    server.start()
+    expect(page.get_by_role("log")).to_contain_text("Running, attempt 2")
+    shown = epoch_of(page).inner_text()
+    expect(epoch_of(page)).not_to_have_text(shown)
     server.http.post(f"/v1/training-jobs/{job_id}/cancel", headers=headers).raise_for_status()

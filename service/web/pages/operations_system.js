@@ -1,6 +1,6 @@
 // The versions of the software, and the settings that may be shown.
 import { html } from "../vendor/preact.js";
-import { duration, moment } from "../core/format.js";
+import { bytes, duration, moment } from "../core/format.js";
 
 export function System({ service }) {
   const inside = service.administration;
@@ -32,12 +32,13 @@ export function System({ service }) {
 function Pairs({ pairs }) {
   return html`<table>
     <tbody>
-      ${Object.entries(pairs).map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${shown(value)}</td></tr>`)}
+      ${Object.entries(pairs).map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${shown(name, value)}</td></tr>`)}
     </tbody>
   </table>`;
 }
 
-function shown(value) {
+function shown(name, value) {
   if (value === null) return html`<span class="quiet">not set</span>`;
+  if (name.endsWith("_bytes")) return html`${bytes(value)} <span class="quiet small">${value.toLocaleString("en")}</span>`;
   return typeof value === "number" ? value.toLocaleString("en") : String(value);
 }
