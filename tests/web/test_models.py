@@ -166,9 +166,10 @@ def test_tensors_files_and_origin_of_a_version(visit: Visit, houses: str, http: 
     expect(page.get_by_role("region", name="Values of 2.bias").locator("td")).to_have_count(1)
     page.get_by_role("tab", name="Lineage").click()
     expect(page.get_by_role("link", name="data set web-houses, version 1")).to_be_visible()
-    page.set_viewport_size({"width": 1440, "height": 500})  # only plots that are seen are drawn
+    page.set_viewport_size({"width": 390, "height": 400})  # only plots that are seen are drawn
     page.get_by_role("tab", name="Plots").click()
-    expect(page.get_by_role("img", name=f"Learning curve of {houses}, version 2")).to_be_visible()
+    expect(page.get_by_role("img", name=f"Predictions and truth of {houses}, version 2")).to_be_visible()
+    expect(page.get_by_role("heading", name="Learning curve")).to_be_visible()
     page.get_by_role("tab", name="Downloads").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download Bundle").click()

@@ -36,7 +36,7 @@ function Value({ output, value, ranges }) {
   return html`<${Figure} name=${output.name} text=${value === null ? "not a number" : digits(value)} />
     ${range !== null && range[0] < range[1] && typeof value === "number" &&
     html`<div class="scale" aria-hidden="true"><div class="point" style=${{ left: `${Math.min(100, Math.max(0, ((value - range[0]) / (range[1] - range[0])) * 100))}%` }}></div></div>
-      <p class="ends small quiet"><span>${number(range[0])}</span><span>in the training</span><span>${number(range[1])}</span></p>`}
+      <p class="limits small quiet"><span>${number(range[0])}</span><span>in the training</span><span>${number(range[1])}</span></p>`}
     ${outside && html`<p class="quiet small">Beyond all targets of the training.</p>`}`;
 }
 

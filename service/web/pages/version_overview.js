@@ -24,7 +24,7 @@ const TASKS = {
 export function VersionOverview({ name, manifest, path }) {
   const { signature, spec } = manifest;
   return html`<${Verdict} manifest=${manifest} />
-    ${spec.notes && html`<section class="sheet"><h2>Notes</h2><p class="notes">${spec.notes}</p></section>`}
+    ${spec.notes && html`<section class="sheet"><h2>Notes</h2><p class="remarks">${spec.notes}</p></section>`}
     <div class="columns">
       <section class="sheet"><h2>Metrics</h2><${Metrics} metrics=${manifest.metrics} /></section>
       <section class="sheet">

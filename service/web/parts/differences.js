@@ -27,5 +27,5 @@ function Value({ of, side }) {
   const value = of[side];
   if (value === null) return html`<span class="quiet">none</span>`;
   if (typeof value === "number") return number(value);
-  return html`<span class="long">${typeof value === "string" ? value : JSON.stringify(value)}</span>`;
+  return html`<span class="breaks">${typeof value === "string" ? value : JSON.stringify(value)}</span>`;
 }

@@ -20,7 +20,7 @@ export function Histogram({ values, label }) {
         </rect>`;
       })}
     </svg>
-    <p class="ends small quiet"><span>${number(least)}</span><span>most in one bar: ${count(most)}</span><span>${number(largest)}</span></p>
+    <p class="limits small quiet"><span>${number(least)}</span><span>most in one bar: ${count(most)}</span><span>${number(largest)}</span></p>
   </figure>`;
 }
 
