@@ -27,6 +27,7 @@ export default function Train({ query }) {
 }
 
 function Chosen({ schema, query }) {
+  if (query.job) return html`<${FromJob} schema=${schema} id=${query.job} />`;
   if (query.from) return html`<${FromVersion} schema=${schema} from=${query.from} />`;
   if (query.dataset) return html`<${FromData} schema=${schema} query=${query} />`;
   if (query.example) return html`<${Editor} schema=${schema} first=${schema.example} columns=${[]} />`;
@@ -63,6 +64,19 @@ function FromVersion({ schema, from }) {
     ${({ spec, version: number, signature }) => html`<p class="quiet">From the spec of <a href=${link(["models", name, String(number)])}>${name} version ${number}</a>, every default written out.</p>
       ${dataset && !columns.data && html`<p class="warning">Its data set ${dataset} is not here any more: upload it again, or write other data into the JSON.</p>`}
       <${Editor} schema=${schema} first=${asWritten(name, spec, signature)} columns=${columns.data?.data[0]?.columns ?? []} weights=${`${name}@${number}`} />`}
+  <//>`;
+}
+
+/** The spec of a job, as it was resolved, to be trained with changes. */
+function FromJob({ schema, id }) {
+  const job = useResource(`v1/training-jobs/${encodeURIComponent(id)}`);
+  const dataset = job.data?.spec?.data?.dataset;
+  const columns = useResource(dataset ? `v1/datasets/${encodeURIComponent(dataset)}/versions` : null, { query: { limit: 1 } });
+  if (job.error?.status === 404) return html`<${Empty} title="There is no such job"><p><a href=${link(["jobs"])}>See the jobs</a></p><//>`;
+  if (dataset && columns.loading && !columns.data) return html`<${Loading} />`;
+  return html`<${Ready} of=${job}>
+    ${({ spec }) => html`<p class="quiet">From the spec of <a href=${link(["jobs", id])}>a training of ${spec.model_name}</a>, every default written out.</p>
+      <${Editor} schema=${schema} first=${without(spec)} columns=${columns.data?.data[0]?.columns ?? []} />`}
   <//>`;
 }
 
