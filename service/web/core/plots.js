@@ -44,6 +44,7 @@ export function meaningOf(plot) {
 
 function inferred(manifest) {
   const has = new Set(["data", "predictions", "learning_curve"]);
+  if (manifest.signature.task === "regression") has.add("residuals");
   if (manifest.parameters !== 0) has.add("parameters");
   if (Object.keys(manifest.confusion ?? {}).length > 0) has.add("confusion");
   return has;
