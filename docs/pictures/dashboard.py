@@ -42,8 +42,8 @@ def prepare(client: Client, folder: Path) -> dict[str, str]:
     table.write_text(houses())
     client.upload_dataset("houses", table)
     data = {"kind": "dataset", "dataset": "houses", "target": "price"}
-    linear = {"model_name": "houses", "data": data, "model": {"kind": "linear_regression"}, "training": {"epochs": 60}}
-    client.wait(client.train(linear)["id"])
+    small = {"model_name": "houses", "data": data, "model": {"kind": "mlp", "hidden": [16]}, "training": {"epochs": 60}}
+    client.wait(client.train(small)["id"])
     job = client.wait(
         client.train({"model_name": "houses", "data": data, "training": {"epochs": 60}, "notes": "Prices of 2024."})[
             "id"
@@ -83,6 +83,7 @@ def settle(page: Page) -> None:
     """Waits until what the page asks for is there."""
     page.wait_for_load_state("networkidle")
     expect(page.locator("main .spinner")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text("Checking …")).to_have_count(0, timeout=60_000)
 
 
 def main() -> None:

@@ -222,7 +222,7 @@ def _start(console: Console, cleanup: ExitStack, home: Path, log: Path) -> Servi
 
 def _tell_where(console: Console, service: Service) -> None:
     console.print(f"\nThe service keeps running at {service.address} (its state is in {service.home})", soft_wrap=True)
-    console.print(f"Look at {service.address}/docs; end it with: kill {service.process.pid}", soft_wrap=True)
+    console.print(f"Open {service.address} in a browser; end it with: kill {service.process.pid}", soft_wrap=True)
 
 
 def _temporary_folder(cleanup: ExitStack, keep: bool = False) -> Path:

@@ -16,7 +16,7 @@ export function ModelCompare({ name, query }) {
   const { a = "", b = "" } = query;
   const compared = useResource(a && b ? `${path}/compare` : null, { query: { a, b } });
   const choose = (side) => (event) => go(["models", name, "compare"], { a, b, [side]: event.target.value }, { replace: true });
-  return html`<p class="path"><a href=${link(["models"])}>Models</a> / <a href=${link(["models", name])}>${name}</a> /</p>
+  return html`<p class="path"><a href=${link(["models"])}>Models</a> / <a href=${link(["models", name])}>${name}</a> / comparison</p>
     <div class="heading">
       <h1>Compare versions</h1>
       <div class="row">

@@ -21,7 +21,7 @@ export function ModelPage({ name, query }) {
   const [asked, setAsked] = useState(null); // the dialog that is open: { kind, … }
   const close = () => setAsked(null);
   const reload = () => (model.reload(), aliases.reload(), versions.reload());
-  return html`<p class="path"><a href=${link(["models"])}>Models</a> /</p>
+  return html`<p class="path"><a href=${link(["models"])}>Models</a> / ${name}</p>
     <${Ready} of=${model} what="Loading the model">
       ${(found) => html`<div class="heading">
           <h1>${name}</h1>

@@ -27,7 +27,7 @@ export function VersionPage({ name, version, query }) {
   const [pointing, setPointing] = useState(false);
   const tab = TABS.find((each) => each.id === query.tab) ?? TABS[0];
   const choose = (id) => go(["models", name, version], id === TABS[0].id ? {} : { tab: id });
-  return html`<p class="path"><a href=${link(["models"])}>Models</a> / <a href=${link(["models", name])}>${name}</a> /</p>
+  return html`<p class="path"><a href=${link(["models"])}>Models</a> / <a href=${link(["models", name])}>${name}</a> / version ${version}</p>
     <${Ready} of=${found} what="Loading the version">
       ${(manifest) => html`<div class="heading">
           <div>
