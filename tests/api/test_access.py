@@ -28,6 +28,7 @@ def all_routes() -> list[tuple[str, str]]:
 
 
 ALL_ROUTES = all_routes()
+OPEN_PATHS = {re.sub(r"\{\w+\}", "x", path) for path in OPEN}
 # Path variants that might bypass a check; `%2e` is a dot and `%2f` a slash.
 WAYS = ["//{}", "/{}/", "/./{}", "/%2e/{}", "/%2e%2e/{}", "/livez/../{}", "/livez/%2e%2e/{}", "/{}%2f", "/{}?x=1", "/{}%0a",
         "/{}%00", "/{};a", "/{}%20", "/livez%2f..%2f{}", "/v2/health/../../{}"]  # fmt: skip
@@ -58,7 +59,7 @@ def test_every_route_needs_a_valid_key(keyed: KeyedServer, key: str | None) -> N
         for path in {path for _, path in ALL_ROUTES}:
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
                 answer = send(http, method, path, json={} if method in ("POST", "PUT") else None)
-                if path in OPEN and method in ("GET", "HEAD"):
+                if path in OPEN_PATHS and method in ("GET", "HEAD"):
                     assert answer.status_code in (200, 307, 404), (method, path)  # 404: no such model
                     continue
                 assert answer.status_code == 401, (method, path)
@@ -95,7 +96,7 @@ def test_a_key_is_accepted_within_its_scope(keyed: KeyedServer) -> None:
 def test_path_variants_do_not_bypass_authorization(keyed: KeyedServer, way: str) -> None:
     with keyed.http_client() as http:
         for method, path in ALL_ROUTES:
-            if path in OPEN or (around := way.format(path[1:])) in OPEN:
+            if path in OPEN_PATHS or (around := way.format(path[1:])) in OPEN_PATHS:
                 continue
             answer = send(http, method, around)
             assert answer.status_code == 401, (method, around)
