@@ -27,15 +27,16 @@ URL = "http://127.0.0.1:8000"
 @contextmanager
 def connect(url: str) -> Iterator["Client"]:
     """A client for the service at this address. An error that leaves the block has a note of what to do next."""
-    from modelwright import Client, ModelwrightError
+    from modelwright import ApiError, Client, ModelwrightError, Unreachable
 
     key = os.environ.get("MODELWRIGHT_API_KEY")
     with Client(url, api_key=key) as client:
         try:
             yield client
         except ModelwrightError as error:
-            if note := next_step(error, client, has_key=bool(key)):
-                error.add_note(note)
+            note = next_step(error, client, has_key=bool(key))
+            if isinstance(error, ApiError | Unreachable):
+                error.__notes__ = [] if note is None else [note]  # in place of the client's own, which speak of Python
             raise
 
 

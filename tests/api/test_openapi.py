@@ -179,7 +179,7 @@ def test_the_examples_work_in_sequence(
     for path in ("pause", "resume", "cancel"):
         send("post", f"/v1/training-jobs/{{job_id}}/{path}")
     send("get", "/v1/training-jobs/{job_id}/attempts")
-    send("get", "/v1/keys"), send("get", "/v1/audit")
+    send("get", "/v1/keys"), send("get", "/v1/audit"), send("get", "/v1/service")
     # The first key would refuse this client; tests/api/test_access.py creates some.
     assert left == {("post", "/v1/keys"), ("delete", "/v1/keys/{key}")}
 

@@ -18,6 +18,12 @@ from tests.harness.object_servers import SECRET, MiniStack
 from tests.harness.server import ROOT, Server
 
 
+def started(*options: str) -> "subprocess.CompletedProcess[str]":
+    """A service that is not to start. It has a process of its own: it configures the log and the hooks of its process."""
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603 - our own
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
@@ -31,9 +37,9 @@ def test_a_service_does_not_start_with_a_url_that_has_no_backend(
 ) -> None:
     monkeypatch.setenv("MODELWRIGHT_STORE_URL", url)
     for workers in ("1", "2"):
-        refused = run("serve", "--home", tmp_path / "home", "--port", "0", "--workers", workers)
-        assert refused.status == 1
-        assert "MODELWRIGHT_STORE_URL" in refused.err and reason in refused.err and "hidden" not in refused.err
+        refused = started("--home", str(tmp_path / "home"), "--workers", workers)
+        assert refused.returncode == 1
+        assert "MODELWRIGHT_STORE_URL" in refused.stderr and reason in refused.stderr and "hidden" not in refused.stderr
     for command in ("verify", "upgrade"):
         assert "MODELWRIGHT_STORE_URL" in run("store", command, "--home", tmp_path / "home").err
     assert not (tmp_path / "home").exists()
@@ -90,16 +96,15 @@ def test_commands_work_on_a_bucket_and_leave_it_out_of_backups(
 
 
 def test_a_service_does_not_start_with_a_bucket_that_is_not_there(
-    run: Run, ministack: MiniStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ministack: MiniStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in ministack.variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MODELWRIGHT_STORE_URL", "s3://not-there/models")
-    serve = ["serve", "--home", str(tmp_path / "home"), "--port", "0"]
-    refused = run(*serve)
-    assert (refused.status, refused.err) == (1, "Error: The bucket of the store does not exist.\n")
-    command = [sys.executable, "-m", "service", *serve, "--workers", "2"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603 - our own
+    home = ("--home", str(tmp_path / "home"))
+    refused = started(*home)
+    assert (refused.returncode, refused.stderr) == (1, "Error: The bucket of the store does not exist.\n")
+    done = started(*home, "--workers", "2")
     assert done.returncode == 1
     assert "Error: The bucket of the store does not exist." in done.stderr
     assert "Traceback" not in done.stderr and SECRET not in done.stderr

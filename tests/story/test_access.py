@@ -61,7 +61,7 @@ def test_keys_from_the_first_to_a_revoked_one(tmp_path: Path) -> None:
             admin.revoke_key("bob")  # in the first service
             until(lambda: predicted(other) is None)
             refused = modelwright("predict", "line", "x=0.5", key=bob, url=two.url)
-            assert refused.returncode == 1 and refused.stderr.startswith("Error: The key in Authorization")
+            assert refused.returncode == 5 and refused.stderr.startswith("Error: The key in Authorization")
 
             lines = list(admin.audit())
             assert [

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -171,6 +172,13 @@ def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
         "checkpoints": str(home / "checkpoints"),
         "checkpoint_seconds": 0.0,
     } | more
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt in this process sets the default folder for temporary files: only until the test ends."""
+    monkeypatch.setenv("TMPDIR", tempfile.gettempdir())
+    monkeypatch.setattr(tempfile, "tempdir", None)
 
 
 def attempt_at(described: dict[str, Any], path: Path, leave: bool = False) -> tuple[int, Runner]:
