@@ -13,7 +13,6 @@ import pytest
 from modelwright import ApiError, Client
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
-from tests.examples import examples
 from tests.harness.cutting_proxy import CuttingProxy
 from tests.harness.line import line
 from tests.harness.server import ROOT, Server, verify
@@ -80,7 +79,7 @@ def test_a_model_is_shared_and_comes_back(server: Server, afar: Afar) -> None:
                 service.model("refused")
 
 
-@pytest.mark.skipif(examples(1) == 1, reason="one more start of a service: in scripts/nightly")
+@pytest.mark.nightly
 def test_a_push_goes_on_after_the_other_service_was_killed(server: Server, afar: Afar) -> None:
     wide = line(0, name="told-twice") | {"model": {"kind": "mlp", "hidden": [700, 700]}}
     server.client.wait(server.client.train(wide)["id"])
