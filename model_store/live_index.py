@@ -37,8 +37,8 @@ class LiveIndex:
     added by each sweep; until the first sweep has ended it is not `built`.
 
     Nobody adds a key to a version that is deleted meanwhile, nor writes a tombstone, without a doubt at
-    `living/doubts/<prefix>/<name>@<number>@<id>`, which is removed after the key of the deleted version. So whoever has seen
-    the key, and then the version, need not look again while the key is there without a doubt: contents are never used twice.
+    `living/doubts/<prefix>/<name>@<number>@<id>`, which is removed after the key of the deleted version. So a process
+    that has seen the key, and then the version, need not look again while the key is there without a doubt: contents are never used twice.
     """
 
     def __init__(self, backend: Backend, prefix: str, now: Clock) -> None:
@@ -69,8 +69,8 @@ class LiveIndex:
             self._backend.delete(self._key(name, number, each))
 
     def doubt(self, name: str, number: int) -> str:
-        """From now on nobody trusts what is known of that version; the id of the doubt. A doubt that is not ended is removed by a
-        sweep."""
+        """From now on processes check what they remember of that version; the id of the doubt. A doubt that is not ended is
+        removed by a sweep."""
         doubt = new_content_id(self._now())
         self._create(f"{self._doubts}/{name}@{number}@{doubt}")
         return doubt

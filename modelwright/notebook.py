@@ -1,4 +1,4 @@
-"""Jobs and models as HTML, for notebooks. Every text is escaped, whoever has chosen it."""
+"""Jobs and models as HTML, for notebooks. Every text is escaped."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape

@@ -164,7 +164,7 @@ class Dataset(Result):
 
 
 class Published(Result):
-    """A version that was imported or copied. `new` is told by `push` and `pull`: whether anything was sent."""
+    """A version that was imported or copied. `new`, in results of `push` and `pull`, is whether anything was sent."""
 
     name: str
     version: int

@@ -9,7 +9,7 @@ from modelwright.errors import ApiError
 from modelwright.steps import Call, Pause
 
 FIRST_SECONDS, LONGEST_SECONDS = 0.2, 15.0
-LONGEST_RETRY_AFTER = 60.0  # seconds; who is told to wait longer gets the error
+LONGEST_RETRY_AFTER = 60.0  # seconds; a longer Retry-After raises the error
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 BUSY = frozenset({429, 503})  # statuses
 LASTING = frozenset(

@@ -94,7 +94,7 @@ def main() -> None:
     try:
         app(prog_name="modelwright")
     except BrokenPipeError:
-        sys.stdout = None  # whoever read the output has enough; nothing is left to flush
+        sys.stdout = None  # the reader has closed the pipe; nothing is left to flush
         sys.exit(0)
     except Exception as error:
         from model_store.errors import StoreError
@@ -118,10 +118,10 @@ def main() -> None:
         )
         if not isinstance(error, known):
             raise
-        told = Console(stderr=True)
-        told.print(f"[red]Error:[/red] {escape(message_of(error))}", highlight=False, soft_wrap=True)
+        stderr = Console(stderr=True)
+        stderr.print(f"[red]Error:[/red] {escape(message_of(error))}", highlight=False, soft_wrap=True)
         for note in getattr(error, "__notes__", ()):
-            told.print(escape(note), highlight=False, soft_wrap=True)
+            stderr.print(escape(note), highlight=False, soft_wrap=True)
         sys.exit(exit_status(error))
 
 

@@ -42,7 +42,7 @@ def follow(client: Client, job: dict[str, Any], console: Console) -> dict[str, A
 
 @contextmanager
 def job_goes_on(job_id: str) -> Iterator[None]:
-    """Tells whoever interrupts the block that the job goes on, and whose job has failed where to look."""
+    """When the block is interrupted, says that the job goes on; when the job has failed, where to look."""
     try:
         yield
     except KeyboardInterrupt:

@@ -75,14 +75,14 @@ def greet(settings: "Settings", keys_on: bool, address: str) -> None:
     from service import __version__
 
     local = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    told, key = Console(stderr=True), f"modelwright keys create NAME --scope admin --home {settings.home}"
-    told.print(
+    stderr, key = Console(stderr=True), f"modelwright keys create NAME --scope admin --home {settings.home}"
+    stderr.print(
         f"\nModelwright {__version__}. The page: {local}/  (Ctrl-C stops the service)", highlight=False, soft_wrap=True
     )
     if keys_on:
-        told.print(f"It asks for a key. Make one: {escape(key)}\n", highlight=False, soft_wrap=True)
+        stderr.print(f"It asks for a key. Make one: {escape(key)}\n", highlight=False, soft_wrap=True)
     else:
-        told.print(
+        stderr.print(
             f"It asks for no key. From the first one on it does: {escape(key)}\n", highlight=False, soft_wrap=True
         )
 

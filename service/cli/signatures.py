@@ -35,7 +35,7 @@ def create(
         show({"private": str(out), "public": str(public)})
         return
     line(f"Private key: {out}, for MODELWRIGHT_SIGNING_KEY_FILE. Keep it secret.")
-    line(f"Public key: {public}, for whoever verifies.")
+    line(f"Public key: {public}, with which others verify.")
 
 
 def sign(

@@ -63,12 +63,12 @@ def train(
 ) -> None:
     """Train a model from a table, `modelwright train houses.csv --target price`, or from a spec."""
     changes = [parse_setting(setting) for setting in settings or []]
-    told = Console(stderr=True) if as_json or detach else console
+    output = Console(stderr=True) if as_json or detach else console
     found = None if source is None else read_spec(source)
     with connect(url) as client:
         if found is None:
             base = {} if spec is None else json_object(spec.read_text(encoding="utf-8-sig"), str(spec))
-            found = _spec_of_table(client, source, target or [], name, dataset, base, told)
+            found = _spec_of_table(client, source, target or [], name, dataset, base, output)
         else:
             _check_spec_alone(source or "", target, dataset, spec)
             found = found if name is None else {**found, "model_name": name}
@@ -79,10 +79,10 @@ def train(
         job = client.train(wanted)
         if detach:
             if not as_json:
-                line(f"Follow it: modelwright logs {job['id']} -f", to=told)
+                line(f"Follow it: modelwright logs {job['id']} -f", to=output)
             done(job["id"], job, as_json)
             return
-        _attend(client, job, told, as_json)
+        _attend(client, job, output, as_json)
 
 
 def _check_spec_alone(source: str, target: list[str] | None, dataset: str | None, spec: Path | None) -> None:
@@ -103,7 +103,7 @@ def _spec_of_table(
     name: str | None,
     dataset: str | None,
     base: dict[str, Any],
-    told: Console,
+    output: Console,
 ) -> dict[str, Any]:
     """A spec for a table, which is uploaded, or for a data set that the service has."""
     if source is not None:
@@ -118,9 +118,9 @@ def _spec_of_table(
     else:
         raise typer.BadParameter("give a table, a spec, or with --dataset a data set that the service has")
     size = f"{about['rows']} rows, {len(about['columns'])} columns"
-    line(f"Data set {about['name']}@{about['version']}: {size}", to=told)
+    line(f"Data set {about['name']}@{about['version']}: {size}", to=output)
     for note in about["notes"]:
-        line(f"Note: {note}", to=told)
+        line(f"Note: {note}", to=output)
     data = {**base.get("data", {}), "kind": "dataset", "dataset": about["name"], "version": about["version"]}
     if targets:
         data["target"] = targets[0] if len(targets) == 1 else targets
@@ -140,12 +140,12 @@ def _show_checked(checked: dict[str, Any], as_json: bool) -> None:
     line(f"{checked['parameters']} parameters; rows: {cell(checked['rows'])}. Nothing was trained.")
 
 
-def _attend(client: "Client", job: dict[str, Any], told: Console, as_json: bool) -> None:
+def _attend(client: "Client", job: dict[str, Any], output: Console, as_json: bool) -> None:
     """Shows the training until it ends, then how good the model is and what can be done with it."""
     from service.cli.progress import follow, job_goes_on
 
     with job_goes_on(job["id"]):
-        job = follow(client, job, told)
+        job = follow(client, job, output)
     if as_json:
         show(job)
         return

@@ -17,7 +17,7 @@ class WarmModel(TypedDict):
 
 @closed
 class Administration(TypedDict):
-    """What only a key with the scope `admin` is told.
+    """What is shown only to keys with the scope `admin`.
 
     `workers` processes answer requests. `process` is the id of the one that has answered this; each has its own `warm_models`,
     the most recently used first, 200 at most.

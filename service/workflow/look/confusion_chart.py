@@ -36,8 +36,8 @@ def confusion(of: ChartData) -> Chart:
     font = max(min(cell // 3 + 2, 13), 8)
     total = sum(map(sum, counts))
     right = sum(counts[place][place] for place in range(len(names)))
-    told = f"{part}, {total:,} row{'s' if total != 1 else ''}, {right:,} right"
-    about = title(f"Confusion of {of.name(of.targets[0])}", told)
+    subtitle = f"{part}, {total:,} row{'s' if total != 1 else ''}, {right:,} right"
+    about = title(f"Confusion of {of.name(of.targets[0])}", subtitle)
     axis: dict[str, Any] = {
         "labelFontSize": max(min(cell, 11), 7),
         "labelLimit": 140,

@@ -112,12 +112,12 @@ def _what(of: ChartData) -> str:
 def _notes(of: ChartData, curves: ThresholdCurves) -> list[str]:
     first = curves.curves[0]
     rows = first.true_positives[-1] + first.false_positives[-1]
-    told = f"{curves.part}, {rows:,} row{'s' if rows > 1 else ''}"
+    subtitle = f"{curves.part}, {rows:,} row{'s' if rows > 1 else ''}"
     kinds = "labels" if of.signature.task is Task.MULTILABEL else "classes"
     total = len(of.signature.labels)
     if len(curves.curves) < total:
-        told += f"; {len(curves.curves)} of {total:,} {kinds}"
-    return [told]
+        subtitle += f"; {len(curves.curves)} of {total:,} {kinds}"
+    return [subtitle]
 
 
 def _mean(areas: list[float], what: str, of: ChartData) -> str:
