@@ -37,8 +37,9 @@ class LiveIndex:
     added by each sweep; until the first sweep has ended it is not `built`.
 
     Nobody adds a key to a version that is deleted meanwhile, nor writes a tombstone, without a doubt at
-    `living/doubts/<prefix>/<name>@<number>@<id>`, which is removed after the key of the deleted version. So a process
-    that has seen the key, and then the version, need not look again while the key is there without a doubt: contents are never used twice.
+    `living/doubts/<prefix>/<name>@<number>@<id>`, which is removed after the key of the deleted version. So a process that
+    has seen the key, and then the version, need not look again while the key is there without a doubt: contents are never
+    used twice.
     """
 
     def __init__(self, backend: Backend, prefix: str, now: Clock) -> None:
