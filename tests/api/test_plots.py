@@ -90,9 +90,8 @@ def test_a_damaged_cached_plot_is_drawn_again(http: httpx.Client, server: Server
     digest = http.get(f"/v1/models/{model}/versions/1").json()["digest"]
     (path,) = (server.home / "cache/plots").glob(f"{digest}-data-*.svg")
     kept = path.read_bytes()
-    for damaged in (b"", kept[:50] + b"x" + kept[51:]):
-        path.write_bytes(damaged)
-        assert http.get(address).content == drawn
+    path.write_bytes(kept[:50] + b"x" + kept[51:])
+    assert http.get(address).content == drawn
     path.unlink()
     path.symlink_to(path)  # ELOOP: it exists and cannot be read
     assert http.get(address).content == drawn

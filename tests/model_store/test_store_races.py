@@ -81,7 +81,7 @@ def test_of_two_deletions_and_an_alias_one_succeeds() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_concurrent_processes_on_one_disk_are_linearizable(tmp_path: Path) -> None:
     """RACES=100000 and RACERS=8 in scripts/nightly."""
-    races, racers = os.environ.get("RACES", "1500"), os.environ.get("RACERS", "4")
+    races, racers = os.environ.get("RACES", "800"), os.environ.get("RACERS", "4")
     script = [sys.executable, str(HERE / "race_on_one_disk.py"), str(tmp_path), races, racers]
     done = subprocess.run(script, stdout=subprocess.PIPE, check=True, env=ENVIRONMENT)
     histories: dict[str, list[Operation]] = pickle.loads(done.stdout)  # noqa: S301 - our own

@@ -48,7 +48,12 @@ def spec(name: str, dataset: str, target: Any, **more: Any) -> dict[str, Any]:
     return {"model_name": name, "data": {"kind": "dataset", "dataset": dataset, "target": target}} | more
 
 
-@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+# The others are read into the same columns: tests/workflow/test_formats.py.
+LEARNED = ("text/csv", "application/vnd.apache.parquet")
+EACH = [pytest.param(each, marks=() if each in LEARNED else pytest.mark.nightly) for each in MEDIA_TYPES]
+
+
+@pytest.mark.parametrize("media_type", EACH)
 def test_a_table_in_every_format_is_learned_and_predicted(server: Server, media_type: str) -> None:
     name = f"houses-{MEDIA_TYPES.index(media_type)}"
     put = server.http.put(f"/v1/datasets/{name}", content=encoded(media_type), headers={"Content-Type": media_type})

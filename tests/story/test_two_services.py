@@ -63,6 +63,7 @@ def test_another_service_resumes_the_job_of_a_killed_one_to_the_same_bits(pair: 
     verify(other.home)
 
 
+@pytest.mark.nightly
 def test_a_paused_process_loses_its_jobs_and_does_no_harm_when_resumed(pair: tuple[Server, Server]) -> None:
     owner, other, job_id = pair_with_running_job(pair, 20_000)
     pause_outside_transaction(owner)

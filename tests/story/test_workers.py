@@ -218,7 +218,7 @@ def test_shared_metrics_appear_once(killable: Service) -> None:
         assert metrics.count("process_resident_memory_bytes{") == 3
 
 
-@pytest.mark.parametrize("role", ["answer", "train"])
+@pytest.mark.parametrize("role", [pytest.param("answer", marks=pytest.mark.nightly), "train"])
 def test_a_killed_process_is_started_again_and_nothing_is_lost(killable: Service, role: str) -> None:
     with PredictingClients(killable.url) as clients:
         until(lambda: clients.answered > 50)
@@ -269,6 +269,7 @@ def test_a_service_that_cannot_start_says_why_once(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.nightly
 def test_workers_share_the_pages_of_weights(pair: Service) -> None:
     spec = line(0, name="wide") | {"model": {"kind": "mlp", "hidden": [1024, 1024, 1024]}}
     pair.client.wait(pair.client.train(spec)["id"])

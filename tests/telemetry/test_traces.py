@@ -142,7 +142,7 @@ def test_log_lines_name_their_trace(http: httpx.Client, traced: Server) -> None:
     assert f'"trace_id":"{TRACE}"' in line
 
 
-@pytest.mark.parametrize("listens", [True, False])
+@pytest.mark.parametrize("listens", [True, pytest.param(False, marks=pytest.mark.nightly)])
 def test_an_unavailable_collector_delays_no_request(tmp_path: Path, listens: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
