@@ -32,7 +32,8 @@ WATCH = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));"""
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while playwright runs, its event loop runs in this thread, where tests of other files need their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium. Where there is none, its tests are skipped, or fail with BROWSER_TESTS=required."""
     found = shutil.which("chromium")
