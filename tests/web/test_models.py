@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from tests.api.conftest import train
 from tests.api.test_damaged_store import flip, manifest_of
 from tests.harness.server import ROOT, Server
+from tests.web.accessibility import EVERY_FORM
 from tests.web.conftest import NARROW, WIDE, Visit
 
 HOSTILE = "town \"quoted\" <img src=x onerror='alert(1)'> $HOME `id` \\ \u202e{{7*7}} 🏡"
@@ -196,7 +197,7 @@ def test_pages_of_models_have_no_violations_of_accessibility(
 ) -> None:
     """Some pages, each in one form; with AXE=all, as in scripts/nightly, every page in every form."""
     shown = [("", 0), ("/2", 1), ("/2?tab=try", 2), ("/2?tab=parameters", 3)]
-    if os.environ.get("AXE") == "all":
+    if EVERY_FORM:
         others = ("/compare?a=1&b=2", "/2?tab=plots", "/2?tab=lineage", "/2?tab=downloads")
         shown = [(each, form) for each in (*(each for each, _ in shown), *others) for form in range(4)]
     page = visit.open("#/models")
