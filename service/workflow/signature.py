@@ -17,8 +17,8 @@ EXACT = 2**53  # a float64 holds every integer up to this one
 class Input(BaseModel):
     """One feature, by the name of its column.
 
-    `categories` are those that the model distinguishes, in sorted order; None before training and for other types. `dtype` is
-    set if its numbers do not fit into a float32. `missing` (words for a missing value), `date_format` and `decimal` (a comma)
+    `categories` are those that the model distinguishes, in sorted order; None before training and for other types. `shape` is
+    that of one value's tensor, for types whose values have one. `dtype` is set if the numbers are no float32. `missing` (words for a missing value), `date_format` and `decimal` (a comma)
     say how its texts are read, where that is not the default.
     """
 
@@ -27,7 +27,8 @@ class Input(BaseModel):
     name: str
     type: TypeName
     categories: list[str] | None = None
-    dtype: Literal["float64"] | None = None
+    shape: list[int] | None = None
+    dtype: Literal["float64", "uint8"] | None = None
     missing: list[str] | None = None
     date_format: str | None = None
     decimal: Literal[","] | None = None
@@ -96,8 +97,8 @@ class Signature(BaseModel):
 
     def wanted(self) -> dict[str, RequestedColumn]:
         """The columns to read, and their types."""
-        # All features are in one raw tensor, so they share a dtype.
-        exact = any(each.dtype is not None for each in self.inputs)
+        # All numbers are in one raw tensor, so they share a dtype.
+        exact = any(each.dtype == "float64" for each in self.inputs)
         features = {each.name: RequestedColumn(each.type, exact) for each in self.inputs}
         return features | {each.name: RequestedColumn(_read_as(each), exact=True) for each in self.outputs}
 

@@ -1,33 +1,19 @@
 """The fields that the kinds of data with columns share: targets, features, task."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, Tag
 
 from service.workflow.data.data_kind import DataKind
-from service.workflow.data.types.names import ListedName, Name, TypeName, type_names
-from service.workflow.spec_base import COUNTED, SpecBase
+from service.workflow.data.types.feature import AnyFeature
+from service.workflow.data.types.names import ListedName, Name
 from service.workflow.tasks import Task
-
-
-class Feature(SpecBase):
-    """How a feature's values are read."""
-
-    type: TypeName | Literal["text", "image"]
-
-    @field_validator("type")
-    @classmethod
-    def _is_there(cls, value: str) -> str:
-        if value in ("text", "image"):
-            *others, last = type_names()
-            raise ValueError(f"{value} features are not there yet; {', '.join(others)} and {last} are")
-        return value
 
 
 # Distinguished by the type of the value, so that only its own faults are listed. Tags in `<…>` are not part of pointers.
 Features = Annotated[
     Annotated[list[ListedName], Tag("<list>")]
-    | Annotated[dict[ListedName, Annotated[Feature, COUNTED]], Tag("<object>")],
+    | Annotated[dict[ListedName, AnyFeature], Tag("<object>")],
     Discriminator(lambda value: "<list>" if isinstance(value, list) else "<object>"),
 ]
 

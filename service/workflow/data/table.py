@@ -1,7 +1,9 @@
 """A table in memory."""
 
 from collections.abc import Mapping, Sequence
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +25,58 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Columns of equal length by name: texts, or float32 or float64 [n] with NaN for missing values. Booleans are 0 and 1, times
-    seconds since 1970 (UTC)."""
+class Files:
+    """A column of files, such as images, whose bytes are parts of one file on the disk: of a zip archive, say.
 
-    columns: Mapping[str, Numbers | Texts]
+    `offsets` and `sizes` say where each row's bytes are (int64 [n], -1 and 0 for a missing one), `unpacked` how many there are
+    once inflated (int64 [n]), `deflated` which are compressed (bool [n]). `names` are for messages, one for each row.
+    """
+
+    path: Path
+    offsets: Numbers
+    sizes: Numbers
+    unpacked: Numbers
+    deflated: Numbers
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def rows(self, positions: Numbers) -> "Files":
+        """The rows at these positions (int64 [m]), in this order."""
+        arrays = (each[positions] for each in (self.offsets, self.sizes, self.unpacked, self.deflated))
+        return Files(self.path, *arrays, names=[self.names[at] for at in positions.tolist()])
+
+    def read(self, row: int) -> bytes | None:
+        """The bytes of a row's file; None if it is missing. Thread-safe.
+
+        Raises:
+            OSError: the disk cannot be read.
+            zlib.error: the compressed bytes are damaged, or are more than `unpacked` says.
+        """
+        if self.offsets[row] < 0:
+            return None
+        with self.path.open("rb") as file:
+            file.seek(int(self.offsets[row]))
+            found = file.read(int(self.sizes[row]))
+        if not self.deflated[row]:
+            return found
+        inflater, most = zlib.decompressobj(-zlib.MAX_WBITS), int(self.unpacked[row])
+        made = inflater.decompress(found, most + 1)
+        if len(made) != most:
+            raise zlib.error(f"{self.names[row]} has other bytes than its archive says")
+        return made
+
+
+Values = Numbers | Texts | Files  # of a column
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length by name: texts; files; or numbers, float32 or float64 [n] with NaN for missing values, or arrays
+    [n, …] of a type whose values have a shape. Booleans are 0 and 1, times seconds since 1970 (UTC)."""
+
+    columns: Mapping[str, Values]
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -36,10 +85,17 @@ class Table:
         """The rows at these positions (int64 [m]), in this order."""
         return Table(
             {
-                name: Texts(column.codes[positions], column.values) if isinstance(column, Texts) else column[positions]
+                name: rows_of(column, positions)
                 for name, column in self.columns.items()
             }
         )
+
+
+def rows_of(column: Values, positions: Numbers) -> Values:
+    """The rows of a column at these positions (int64 [m]), in this order."""
+    if isinstance(column, Texts):
+        return Texts(column.codes[positions], column.values)
+    return column.rows(positions) if isinstance(column, Files) else column[positions]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import torch
+
 from service.workflow.errors import invalid
 
 Shape = tuple[int, ...]
@@ -12,21 +14,40 @@ FEATURES = "features"
 
 
 @dataclass(frozen=True)
-class InputShapes:
-    """The input tensors of a network by name, each [n, *shape]. All encoded columns of a table are one tensor, `features`
-    [n, d]. A network with one input tensor is called with that tensor.
+class InputTensor:
+    """An input tensor of a network, [n, *shape].
+
+    `type` is that of the column that it comes from, such as `image`; None for the encoded columns of a table. If `ids` is not
+    None, its values are int64, at least 0 and less than `ids`, where 0 fills up what is shorter; else they are float32.
     """
 
-    by_name: Mapping[str, Shape]
+    shape: Shape
+    type: str | None = None
+    ids: int | None = None
+
+    def zeros(self, rows: int, device: str | None = None) -> torch.Tensor:
+        """A tensor of this kind with `rows` rows."""
+        dtype = torch.float32 if self.ids is None else torch.int64
+        return torch.zeros(rows, *self.shape, dtype=dtype, device=device)
+
+
+@dataclass(frozen=True)
+class InputShapes:
+    """The input tensors of a network by name. All encoded columns of a table are one tensor, `features` [n, d]; a column whose
+    values have a shape is a tensor of its own name. A network with one input tensor is called with that tensor, one with
+    several with a dict of them by name.
+    """
+
+    by_name: Mapping[str, InputTensor]
 
     @classmethod
     def of_columns(cls, count: int) -> Self:
         """The shapes for a table with this number of encoded columns."""
-        return cls({FEATURES: (count,)})
+        return cls({FEATURES: InputTensor((count,))})
 
     @property
-    def shape(self) -> Shape:
-        """The shape of the only input tensor, without its rows.
+    def only(self) -> InputTensor:
+        """The only input tensor.
 
         Raises:
             InvalidSpec: there are several.
@@ -37,20 +58,30 @@ class InputShapes:
         return next(iter(self.by_name.values()))
 
     @property
+    def shape(self) -> Shape:
+        """The shape of the only input tensor, without its rows. Raises InvalidSpec if there are several."""
+        return self.only.shape
+
+    @property
     def features(self) -> int:
         """The number of features d of a network that takes one tensor [n, d].
 
         Raises:
-            InvalidSpec: the inputs have other shapes.
+            InvalidSpec: the inputs have other shapes, or are not numbers.
         """
-        if len(self.shape) != 1:
+        if len(self.shape) != 1 or self.only.ids is not None:
             raise invalid("/model/kind", f"this kind of model takes rows of numbers, not {self}")
         return self.shape[0]
 
     @property
     def size(self) -> int:
         """How many numbers one row has in all tensors together."""
-        return sum(map(math.prod, self.by_name.values()))
+        return sum(math.prod(each.shape) for each in self.by_name.values())
+
+    def zeros(self, rows: int, device: str | None = None) -> torch.Tensor | dict[str, torch.Tensor]:
+        """What a network is called with, for `rows` rows of zeros."""
+        made = {name: each.zeros(rows, device) for name, each in self.by_name.items()}
+        return made if len(made) > 1 else next(iter(made.values()))
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {['n', *shape]}".replace("'", "") for name, shape in self.by_name.items())
+        return ", ".join(f"{name} {['n', *each.shape]}".replace("'", "") for name, each in self.by_name.items())

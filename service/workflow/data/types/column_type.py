@@ -9,6 +9,7 @@ import numpy as np
 
 from service.workflow.data.schema import Column, Misfit
 from service.workflow.data.table import Numbers, Texts
+from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import Scalar
 from service.workflow.errors import ExportFailed
@@ -78,6 +79,8 @@ class ColumnType(ABC):
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "N"  # quantitative, temporal or nominal, in Vega-Lite
     expects: ClassVar[str]  # a value, in messages
     example: ClassVar[Scalar | None] = None  # a value as JSON, in model cards
+    feature: ClassVar[type[Feature]] = Feature  # how a spec names it, with its options
+    shaped: ClassVar[bool] = False  # whether its values have a shape: a `ShapedType`
     hint: ClassVar[str] = ""  # what to do if a column cannot be of this type
 
     # Inference
