@@ -16,6 +16,7 @@ from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.errors import Fault, InvalidSpec, invalid, step
 from service.workflow.models import KINDS, ModelKind
+from service.workflow.models.defaults import default_kind
 from service.workflow.models.input_shapes import FEATURES, InputShapes
 from service.workflow.preprocessing import PreprocessingSpec, input_shapes, layout
 from service.workflow.signature import Input, Output, Signature
@@ -56,13 +57,14 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         ignored=ignored or None,
         encoding=None if schema.reading.encoding == "utf-8" else schema.reading.encoding,
     )
-    model = spec.model or KINDS[spec.data.default_model].model_validate({})
+    shapes = _shapes(inputs, schema)
+    model = spec.model or KINDS[spec.data.default_model or default_kind(shapes)].model_validate({})
     loss = spec.loss or losses.default(task)
     _check_fit(model, loss, signature, targets)
     # Rows without a target are left out. This is an upper bound if several targets have missing values.
     usable = schema.model_copy(update={"rows": schema.rows - max(column.missing for column in targets)})
     split = resolve_split(spec.split, spec.training.seed, usable)
-    rows, shapes = sizes(split, usable), _shapes(inputs, schema)
+    rows = sizes(split, usable)
     model, defaults = model.sized(rows["train"], shapes), model.training_defaults(rows["train"], shapes)
     default_optimizer = defaults.pop("optimizer", optimizers.DEFAULT)
     optimizer = spec.optimizer or optimizers.REGISTRY.parse(default_optimizer)
