@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-CHUNK_NUMBERS = 2**24  # that are summed at a time
+CHUNK_NUMBERS = 2**21  # that are summed at a time, in float64
 
 
 class Scaling(nn.Module):
