@@ -6,6 +6,7 @@ computation of a small layer. Known layers become calls of their functions; othe
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.preprocessing import Preprocessing
 
-Step = Callable[[torch.Tensor], torch.Tensor]
+Step = Callable[[Any], torch.Tensor]  # of raw features, or of the tensor that the step before has made
 PLAIN_OUTPUTS = (OutputKind.VALUE, OutputKind.RATE)  # outputs that are the answers, apart from the target's scale
 NO_OPERATION = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in evaluation mode
 
@@ -30,6 +31,8 @@ def functional(model: Model, *, missing: bool = True) -> Step:
     """
     if any(each._forward_hooks or each._forward_pre_hooks for each in model.modules()):
         return model  # hooks need the calls of the modules
+    if model.shaped:
+        return model  # beside a convolution, the calls of modules cost nothing
     steps = [*_encoding(model.preprocessing, missing), *_network(model.network), *_answering(model)]
 
     def forward(values: torch.Tensor) -> torch.Tensor:

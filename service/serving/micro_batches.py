@@ -20,6 +20,7 @@ from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPredictio
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.workflow.errors import WorkflowError
+from service.workflow.input_tensors import Tensors, cat
 
 MOST_BATCH_ROWS = 1024  # of several requests in one forward; one request may have more
 ALONE_ROWS = 512  # rows from which on a light request is computed alone
@@ -240,10 +241,11 @@ def _answers(batch: Sequence[PendingPrediction]) -> Array:
     if len(batch) == 1:
         complete = isinstance(first.rows, list)
         return forward(warm, _tensor(warm, first.rows), complete=complete, wanted=lambda: not first.waiter.done())
-    if all(isinstance(pending.rows, list) for pending in batch):
-        return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows]), complete=True)
-    return forward(warm, torch.cat([_tensor(warm, pending.rows) for pending in batch]))
+    lists = [pending.rows for pending in batch if isinstance(pending.rows, list)]
+    if len(lists) == len(batch):
+        return forward(warm, _tensor(warm, [row for rows in lists for row in rows]), complete=True)
+    return forward(warm, cat([_tensor(warm, pending.rows) for pending in batch]))
 
 
-def _tensor(warm: Warm, rows: Rows) -> torch.Tensor:
-    return rows if isinstance(rows, torch.Tensor) else torch.from_numpy(np.array(rows, dtype=warm.raw_dtype))
+def _tensor(warm: Warm, rows: Rows) -> Tensors:
+    return torch.from_numpy(np.array(rows, dtype=warm.raw_dtype)) if isinstance(rows, list) else rows

@@ -8,6 +8,7 @@ from typing import Protocol
 from service.serving.codecs.codec import Encoder, Rows
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
+from service.workflow.input_tensors import rows_in
 
 FULL_PLACE_WORK = 250_000_000  # work of a request that takes a full place in the queue: about 5 ms of one core
 LEAST_PLACE = 1 / 8  # the part of a place that a small request takes
@@ -35,7 +36,7 @@ class PendingPrediction:
     Args:
         version: the version that predicts.
         warm: its model.
-        rows: raw features [n, w], or lists of numbers, which become one tensor with those of other requests.
+        rows: raw features, or lists of numbers, which become one tensor with those of other requests.
         encoder: of the answer.
         waiter: receives the body.
         deadline: in seconds of `time.perf_counter`.
@@ -57,7 +58,7 @@ class PendingPrediction:
     since: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.count = len(self.rows)
+        self.count = rows_in(self.rows)
         self.work = self.warm.work * self.count
         self.in_thread = self.encoder.imports
         self.since = time.perf_counter()

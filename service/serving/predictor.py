@@ -21,6 +21,7 @@ from service.serving.served_version import ServedVersion
 from service.serving.stream import Stream
 from service.serving.warm_models import Warm, WarmModels
 from service.workflow.encode import unknown_categories
+from service.workflow.input_tensors import rows_in
 
 STORE_PATIENCE = 1.0  # seconds for the store to resolve a reference before its last known version is used
 MOST_ANSWER_BYTES = 128 * 2**20  # as JSON, about
@@ -101,9 +102,9 @@ class Predictor:
         decoded = decoder.decode(body)
         encoder = request.encoder(decoded)
         rows = read(warm, decoded)
-        if rows is None or not self._batches.is_light(warm, len(rows)) or encoder.imports:
+        if rows is None or not self._batches.is_light(warm, rows_in(rows)) or encoder.imports:
             return False
-        _check_answer(warm, len(rows))
+        _check_answer(warm, rows_in(rows))
         result = PredictionResult(version, encoder, _unknown_categories(warm, rows))
         self._submit(request, warm, rows, encoder, make_waiter(result), began)
         return True
@@ -123,13 +124,13 @@ class Predictor:
             request.version = known
             self._check_room(warm, request.decoder, request.body)
         encoder, warm, rows = await self._read(request)
-        _take(request, 2 * _check_answer(warm, len(rows)))
+        _take(request, 2 * _check_answer(warm, rows_in(rows)))
         waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         assert request.version is not None  # noqa: S101 - its model is loaded
         result = PredictionResult(request.version, encoder, _unknown_categories(warm, rows))
         pending = self._submit(request, warm, rows, encoder, waiter, began)
         try:
-            light = self._batches.is_light(warm, len(rows)) and not pending.in_thread
+            light = self._batches.is_light(warm, rows_in(rows)) and not pending.in_thread
             result.body = await (waiter if light else self._wait_for(request, waiter))
         finally:
             self._batches.withdraw(pending)

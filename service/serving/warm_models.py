@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 
 from service.serving.functional import Step, functional
 from service.serving.served_version import ServedVersion
@@ -16,6 +15,7 @@ from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import answers_dtype, blank_row, raw_dtype, raw_width
 from service.workflow.forward_cost import ForwardCost, measure
+from service.workflow.input_tensors import Tensors
 from service.workflow.model import Model
 from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Signature
@@ -98,7 +98,7 @@ class Warm:
         """Of the answers: float32, or float64 if one of the outputs is."""
         return answers_dtype(self.signature.outputs)
 
-    def blank_row(self) -> torch.Tensor:
+    def blank_row(self) -> Tensors:
         """Raw features of one row, all zeros, for a dry run."""
         return blank_row(self.signature.inputs)
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import orjson
-import torch
 from torch import nn
 
 from model_store import Store, Version
@@ -29,6 +28,7 @@ from service.workflow.encode import raw_dtype
 from service.workflow.errors import invalid
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model, check_step, meta_network
+from service.workflow.models.input_shapes import FEATURES
 from service.workflow.models.layers import LayersSpec
 from service.workflow.preprocessing import network_inputs
 from service.workflow.resolve import Resolved, resolve
@@ -197,9 +197,11 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
     if parameters > limits.parameters:
         message = f"the model would have {parameters} parameters; this service allows {limits.parameters}"
         raise invalid("/model", message)
-    # Raw and encoded features; weights, gradients and what most optimizers keep of them; in float32, but for raw features.
-    raw = raw_dtype(found.signature.inputs).itemsize
-    needed = (raw + 4) * sum(found.rows.values()) * found.inputs.size + 4 * 4 * parameters
+    # Raw and encoded columns of a table; weights, gradients and what most optimizers keep of them; in float32, but for raw
+    # features. Values that have a shape are mapped from the disk where they are large.
+    raw, columns = raw_dtype(found.signature.inputs).itemsize, found.inputs.by_name.get(FEATURES)
+    width = 0 if columns is None else columns.shape[0]
+    needed = (raw + 4) * sum(found.rows.values()) * width + 4 * 4 * parameters
     if needed > limits.memory_bytes:
         message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
         raise invalid("/data" if 16 * parameters < needed // 2 else "/model", message)
@@ -226,7 +228,7 @@ def _check_batches(found: Resolved, network: nn.Module) -> None:
     if found.rows["train"] > 1 and size != 1:
         return
     try:
-        network.train()(torch.zeros(1, *found.inputs.shape, device="meta"))
+        network.train()(found.inputs.zeros(1, "meta"))
     except ValueError:  # as torch raises it
         at = "/training/batch_size" if size == 1 else "/split/train"
         message = "a layer of this model compares the rows of a batch, and there is only one; 2 or more are expected"

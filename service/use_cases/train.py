@@ -119,8 +119,10 @@ def _learn(
         # The last reports of the attempt before may have been lost together with the service.
         for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
             attempt.epoch(epoch, losses)
-        after_step, stage = checkpoints.after_step, attempt.stage
-        return learn(spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage)
+        after_step, stage, folder = checkpoints.after_step, attempt.stage, Path(attempt.job["folder"])
+        return learn(
+            spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage, folder=folder
+        )
 
     with put_off_storage_errors("its checkpoints cannot be read"):
         saved = checkpoints.resume()

@@ -1,7 +1,8 @@
 """Turns the columns of a table into the raw features [n, w] that a model takes, for training and for predictions.
 
 The columns of the raw features are float32, or float64 if an input needs it, with NaN for missing values. The type of each
-input determines how many of them encode it, and how.
+input determines how many of them encode it, and how. An input whose values have a shape is a tensor of its own beside them
+(`input_tensors.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.table import Numbers, Table, Texts, Values, plain, rows_of
+from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.errors import InvalidData
+from service.workflow.input_tensors import Tensors
+from service.workflow.models.input_shapes import FEATURES
 from service.workflow.signature import Input, Output
 from service.workflow.spec_base import nearest, shown
 
@@ -26,7 +31,18 @@ def raw_width(inputs: Sequence[Input]) -> int:
 
 def raw_dtype(inputs: Sequence[Input]) -> "np.dtype[Any]":
     """The type of the raw features: float64 if one of the inputs needs it, else float32."""
-    return np.dtype(np.float64 if any(each.dtype is not None for each in inputs) else np.float32)
+    return np.dtype(np.float64 if any(each.dtype == "float64" for each in inputs) else np.float32)
+
+
+def shaped_inputs(inputs: Sequence[Input]) -> list[tuple[Input, ShapedType]]:
+    """The inputs whose values have a shape, with their types."""
+    typed = ((each, COLUMN_TYPES[each.type]) for each in inputs)
+    return [(each, kind) for each, kind in typed if isinstance(kind, ShapedType)]
+
+
+def table_inputs(inputs: Sequence[Input]) -> list[Input]:
+    """The other inputs, which are columns of the raw features."""
+    return [each for each in inputs if not COLUMN_TYPES[each.type].shaped]
 
 
 def answers_dtype(outputs: Sequence[Output]) -> "np.dtype[Any]":
@@ -36,29 +52,55 @@ def answers_dtype(outputs: Sequence[Output]) -> "np.dtype[Any]":
 
 def fit_inputs(inputs: Sequence[Input], table: Table, train: torch.Tensor) -> list[Input]:
     """The inputs with what is learned from the rows at the positions `train`, such as categories."""
-    rows = table.rows(train.numpy())
-    fitted = [COLUMN_TYPES[each.type].fitted_fields(rows.columns[each.name]) for each in inputs]
-    return [each.model_copy(update=fields) if fields else each for each, fields in zip(inputs, fitted, strict=True)]
+    positions = train.numpy()
+    return [_fitted(each, table.columns[each.name], positions) for each in inputs]
 
 
-def raw_features(inputs: Sequence[Input], columns: Mapping[str, Numbers | Texts]) -> torch.Tensor:
-    """The raw features [n, w] of columns by name, of type `raw_dtype`."""
-    parts = [part for each in inputs for part in COLUMN_TYPES[each.type].encode(columns[each.name], each.categories)]
+def _fitted(of: Input, column: Values, positions: Numbers) -> Input:
+    kind = COLUMN_TYPES[of.type]
+    if not kind.fits_fields:
+        return of
+    return of.model_copy(update=kind.fitted_fields(rows_of(column, positions), of))
+
+
+def raw_features(inputs: Sequence[Input], columns: Mapping[str, Values]) -> torch.Tensor:
+    """The raw features [n, w] of columns of a table by name, of type `raw_dtype`."""
+    parts = [
+        part for each in inputs for part in COLUMN_TYPES[each.type].encode(plain(columns[each.name]), each.categories)
+    ]
     made = np.empty((len(parts[0]), len(parts)), raw_dtype(inputs))
     for at, part in enumerate(parts):
         made[:, at] = part
     return torch.from_numpy(made)
 
 
-def blank_row(inputs: Sequence[Input]) -> torch.Tensor:
+def raw_inputs(inputs: Sequence[Input], columns: Mapping[str, Values], cache: TensorCache | None = None) -> Tensors:
+    """The raw features of all inputs: those of the columns of a table; and if values of an input have a shape, a dict with them
+    and with a tensor [n, *shape] for each such input, which the cache allocates."""
+    of_table, shaped = table_inputs(inputs), shaped_inputs(inputs)
+    if not shaped:
+        return raw_features(inputs, columns)
+    cache = cache or TensorCache()
+    tensors = {each.name: kind.to_tensor(each, columns[each.name], cache) for each, kind in shaped}
+    return {FEATURES: raw_features(of_table, columns), **tensors} if of_table else tensors
+
+
+def blank_row(inputs: Sequence[Input]) -> Tensors:
     """The raw features of one row, all zeros."""
-    return torch.from_numpy(np.zeros((1, raw_width(inputs)), raw_dtype(inputs)))
+    features = torch.from_numpy(np.zeros((1, raw_width(inputs)), raw_dtype(inputs)))
+    shaped = {each.name: kind.blank(each, 1) for each, kind in shaped_inputs(inputs)}
+    if not shaped:
+        return features
+    return {FEATURES: features, **shaped} if table_inputs(inputs) else shaped
 
 
-def unknown_categories(inputs: Sequence[Input], raw: torch.Tensor) -> int:
-    """The number of values in raw features [n, w] that are categories unknown to the model."""
-    start, count, values = 0, 0, raw.numpy()
-    for each in inputs:
+def unknown_categories(inputs: Sequence[Input], raw: Tensors) -> int:
+    """The number of values in raw features that are categories unknown to the model."""
+    features = raw if isinstance(raw, torch.Tensor) else raw.get(FEATURES)
+    if features is None:
+        return 0
+    start, count, values = 0, 0, features.numpy()
+    for each in table_inputs(inputs):
         if COLUMN_TYPES[each.type].categorical:
             count += int(np.count_nonzero(values[:, start] == 0))
         start += raw_width([each])
@@ -69,7 +111,7 @@ def with_targets(outputs: Sequence[Output], table: Table) -> Table:
     """The rows in which no target is missing."""
     there = np.ones(len(table), bool)
     for each in outputs:
-        column = table.columns[each.name]
+        column = plain(table.columns[each.name])
         there &= column.codes >= 0 if isinstance(column, Texts) else ~np.isnan(column)
     return table if there.all() else table.rows(np.flatnonzero(there))
 
@@ -80,7 +122,7 @@ def raw_targets(outputs: Sequence[Output], table: Table) -> torch.Tensor:
     Raises:
         InvalidData: a target is missing, not finite, or not a known class; the row is named.
     """
-    return torch.from_numpy(np.stack([_target(each, table.columns[each.name]) for each in outputs], axis=1))
+    return torch.from_numpy(np.stack([_target(each, plain(table.columns[each.name])) for each in outputs], axis=1))
 
 
 def _target(output: Output, column: Numbers | Texts) -> Numbers:

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from service.workflow.input_tensors import Tensors
 from service.workflow.models.input_shapes import InputShapes
 
 ROWS = 2  # that are measured: some layers do not accept one
@@ -54,11 +55,11 @@ def measure(network: nn.Module, inputs: InputShapes) -> ForwardCost:
 
 
 def _measured(
-    forward: Callable[[torch.Tensor], object], inputs: InputShapes, device: str, own: dict[str, torch.Tensor]
+    forward: Callable[[Tensors], object], inputs: InputShapes, device: str, own: dict[str, torch.Tensor]
 ) -> ForwardCost:
-    rows = torch.zeros(ROWS, *inputs.shape, device=device)
+    rows = inputs.zeros(ROWS, device)
     # In inference mode some layers run as one operation, which cannot be counted.
-    with torch.no_grad(), _Counted([rows, *own.values()]) as counted:
+    with torch.no_grad(), _Counted([*tree_leaves(rows), *own.values()]) as counted:
         forward(rows)
     return ForwardCost(-(-counted.most // ROWS), -(-counted.work // ROWS))
 

@@ -9,9 +9,9 @@ from torch import Tensor
 Tensors = Tensor | dict[str, Tensor]
 
 
-def rows_in(tensors: Tensors) -> int:
-    """The number of rows n."""
-    return len(tensors) if isinstance(tensors, Tensor) else len(next(iter(tensors.values())))
+def rows_in(rows: Tensors | Sequence[object]) -> int:
+    """The number of rows n, also of a list of rows."""
+    return len(next(iter(rows.values()))) if isinstance(rows, dict) else len(rows)
 
 
 def take(tensors: Tensors, rows: Tensor | slice) -> Tensors:

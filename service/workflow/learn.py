@@ -2,24 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from service.workflow.data.table import Table
+from service.workflow.data.tensor_cache import TensorCache
+from service.workflow.data.types.feature import Feature
 from service.workflow.device import choose_device, make_deterministic
-from service.workflow.encode import fit_inputs, raw_features, raw_targets, with_targets
+from service.workflow.encode import fit_inputs, raw_inputs, raw_targets, with_targets
 from service.workflow.evaluation import Evaluation, evaluate
-from service.workflow.examples import encode_parts
+from service.workflow.examples import TABLE_ROWS, encode_parts
+from service.workflow.forward_cost import measure
+from service.workflow.input_tensors import Tensors, pieces
 from service.workflow.learner import build_learner
 from service.workflow.look.points import Points
 from service.workflow.look.sampling import sample
 from service.workflow.model import Model, create_model
+from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec
 from service.workflow.split import Split, split
 from service.workflow.state import State
 from service.workflow.training_loop import AfterStep, Report, train
+
+PREDICTED_ROWS = 65_536  # of columns of a table, at once
+FORWARD_BYTES = 64 * 2**20  # of a forward of values that have a shape
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ def learn(
     after_step: AfterStep | None = None,
     saved: State | None = None,
     stage: Callable[[str], None] = lambda _: None,
+    folder: Path | None = None,
 ) -> TrainingResult:
     """Splits the data, creates and trains the model, and evaluates it. Seeds torch's global generator, so each training needs
     a process of its own.
@@ -53,6 +64,7 @@ def learn(
         initial: the model to start from, with its preprocessing.
         after_step, saved: see `train`.
         stage: called with the name of each stage when it begins.
+        folder: for large tensors, which are mapped from files; None keeps all in memory.
 
     Raises:
         InvalidData: the data cannot be learned from.
@@ -66,15 +78,21 @@ def learn(
     if initial is None:
         inputs = fit_inputs(signature.inputs, table, parts.train)
         signature = signature.model_copy(update={"inputs": inputs})
-    features, targets = raw_features(signature.inputs, table.columns), raw_targets(signature.outputs, table)
-    model = create_model(spec, signature, features[parts.train], targets[parts.train], initial)
+    targets = raw_targets(signature.outputs, table)
+    features = raw_inputs(signature.inputs, table.columns, TensorCache(folder))
+    model = create_model(spec, signature, features, targets, parts.train, initial)
     device = choose_device(spec.training.device)
-    examples = encode_parts(spec.loss, signature, model, features, targets, parts, device)
+    model.inputs.to(device)
+    at_once = TABLE_ROWS if isinstance(features, Tensor) else _rows_at_once(model, signature)
+    options: dict[str, Feature] = {}
+    if isinstance(spec.data.features, dict):
+        options.update((name, each) for name, each in spec.data.features.items())
+    examples = encode_parts(spec.loss, signature, model, features, targets, parts, device, options, at_once)
     learner = build_learner(spec, signature, model, device)
     stage("train")
     train(learner, examples, report, after_step, saved)
     stage("evaluate")
-    answers = predict(model.to("cpu").eval(), features)
+    answers = predict(model.to("cpu").eval(), features, PREDICTED_ROWS if isinstance(features, Tensor) else at_once)
     evaluation = evaluate(signature, answers, targets, parts)
     points = sample(signature, table, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
@@ -82,6 +100,12 @@ def learn(
 
 
 @torch.inference_mode()
-def predict(model: Model, raw: torch.Tensor, rows: int = 65_536) -> torch.Tensor:
+def predict(model: Model, raw: Tensors, rows: int = PREDICTED_ROWS) -> Tensor:
     """Step 6, predict: answers for raw features, in the target's units or as probabilities; computed `rows` rows at a time."""
-    return torch.cat([model(chunk) for chunk in raw.split(rows)])
+    return torch.cat([model(chunk) for chunk in pieces(raw, rows)])
+
+
+def _rows_at_once(model: Model, signature: Signature) -> int:
+    """The rows of a forward that allocates `FORWARD_BYTES`."""
+    cost = measure(model.network.eval(), network_inputs(signature.inputs, model.preprocessing))
+    return max(1, min(TABLE_ROWS, FORWARD_BYTES // max(1, cost.bytes)))

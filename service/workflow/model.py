@@ -1,19 +1,21 @@
 """Step 4, the model: preprocessing, network and target scaling in one module."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
 from service.workflow import losses
-from service.workflow.encode import answers_dtype
+from service.workflow.encode import answers_dtype, shaped_inputs, table_inputs
 from service.workflow.errors import InvalidSpec, invalid
+from service.workflow.input_tensors import Tensors
 from service.workflow.losses import OutputKind
 from service.workflow.models import OURS
-from service.workflow.models.input_shapes import InputShapes
+from service.workflow.models.input_shapes import FEATURES, InputShapes
 from service.workflow.preprocessing import Preprocessing, TargetScaling, fit, fit_target, layout, network_inputs
-from service.workflow.signature import Signature
+from service.workflow.scaling import Scaling, fit_scaling
+from service.workflow.signature import Input, Signature
 from service.workflow.spec import ResolvedSpec
 from service.workflow.spec_base import shown
 from service.workflow.tasks import Task
@@ -33,6 +35,9 @@ class Model(nn.Module):
         target: TargetScaling | None,
         output: OutputKind,
         task: Task,
+        scalings: Mapping[str, Scaling] | None = None,
+        columns: bool = True,
+        shaped: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
@@ -40,12 +45,34 @@ class Model(nn.Module):
         self.target = target
         self.output = output
         self.task = task
+        self.columns = columns  # whether it takes columns of a table
+        self.shaped = shaped  # whether it takes values that have a shape
+        # Of the inputs whose values have a shape: by position, since a name may be no name of a module.
+        self.scaled = list(scalings or {})
+        self.inputs = nn.ModuleList((scalings or {}).values())
         self.members: int = getattr(network, "members", 1)  # of an ensemble, whose outputs come member after member
 
-    def encode(self, raw: torch.Tensor) -> torch.Tensor:
+    def prepare(self, raw: Tensors) -> Tensors:
+        """The raw features with the columns of a table encoded. `finish` does the rest."""
+        if self.preprocessing is None:
+            return raw
+        if isinstance(raw, torch.Tensor):
+            encoded: torch.Tensor = self.preprocessing(raw)
+            return encoded
+        return raw | {FEATURES: self.preprocessing(raw[FEATURES])}
+
+    def finish(self, prepared: Tensors) -> Tensors:
+        """The network's input, from prepared features: scales the inputs whose values have a shape. Uses the device of the
+        tensors."""
+        if isinstance(prepared, torch.Tensor):
+            return prepared
+        by_name = dict(zip(self.scaled, self.inputs, strict=True))
+        made = {name: by_name[name](each) if name in by_name else each for name, each in prepared.items()}
+        return made if len(made) > 1 else next(iter(made.values()))
+
+    def encode(self, raw: Tensors) -> Tensors:
         """The network's input."""
-        encoded: torch.Tensor = raw if self.preprocessing is None else self.preprocessing(raw)
-        return encoded
+        return self.finish(self.prepare(raw))
 
     def answer(self, values: torch.Tensor) -> torch.Tensor:
         """Answers in the target's units, or probabilities, from the network's output."""
@@ -58,31 +85,61 @@ class Model(nn.Module):
             values = torch.cat([1 - values, values], dim=1)
         return values
 
-    def forward(self, raw: torch.Tensor) -> torch.Tensor:
+    def forward(self, raw: Tensors) -> torch.Tensor:
         """Encodes the features, runs the network, and converts its output into answers."""
         return self.answer(self.network(self.encode(raw)))
 
     @property
     def fills_missing(self) -> bool:
-        """Whether the model accepts missing values."""
-        return self.preprocessing is not None
+        """Whether the model accepts missing values: those whose values have a shape have a neutral one for them."""
+        return self.preprocessing is not None or not self.columns
+
+    @property
+    def scalings(self) -> dict[str, Scaling]:
+        """The scaling of each input whose values have a shape and are no ids."""
+        return {name: each for name, each in zip(self.scaled, self.inputs, strict=True) if isinstance(each, Scaling)}
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The state_dict as it is saved: the network's names without a prefix, then `preprocessing.` and `target.`."""
-        return {name.removeprefix("network."): tensor for name, tensor in self.state_dict().items()}
+        return {_saved_name(name): tensor for name, tensor in self.state_dict().items()}
+
+
+def _saved_name(name: str) -> str:
+    return f"preprocessing.{name}" if name.startswith("inputs.") else name.removeprefix("network.")
+
+
+def _own_name(name: str) -> str:
+    """The name in the module of a tensor that is saved with this name."""
+    if name.startswith("preprocessing.inputs."):
+        return name.removeprefix("preprocessing.")
+    return name if name.startswith(("preprocessing.", "target.")) else f"network.{name}"
 
 
 def create_model(
-    spec: ResolvedSpec, signature: Signature, features: torch.Tensor, targets: torch.Tensor, initial: Model | None
+    spec: ResolvedSpec,
+    signature: Signature,
+    features: Tensors,
+    targets: torch.Tensor,
+    train: torch.Tensor,
+    initial: Model | None,
 ) -> Model:
-    """A new model, with preprocessing fitted on the training part's raw features [n, w] and targets [n, t], or a copy of
-    `initial` to train further. Seeds torch's global generator."""
+    """A new model, with preprocessing fitted on the training part, or a copy of `initial` to train further. Seeds torch's
+    global generator.
+
+    Args:
+        features: raw features of all rows.
+        targets: of all rows, [n, t].
+        train: the positions of the training part's rows, int64 [m].
+    """
     output = losses.output_of(spec.loss)
     if initial is not None:
-        encoder, scaling = initial.preprocessing, initial.target
+        encoder, scaling, scalings = initial.preprocessing, initial.target, initial.scalings
     else:
         normalize = spec.preprocessing.normalize
-        encoder = fit(layout(signature.inputs), features, normalize)
+        columns = features if isinstance(features, torch.Tensor) else features.get(FEATURES)
+        encoder = None if columns is None else fit(layout(signature.inputs), columns[train], normalize)
+        scalings = dict(_fit_scalings(signature.inputs, features, train, normalize))
+        targets = targets[train]
         dtype = torch.float64 if answers_dtype(signature.outputs) == np.float64 else torch.float32
         scaled = normalize and output in (OutputKind.VALUE, OutputKind.VALUE_AND_VARIANCE)  # not counts
         scaling = fit_target(targets, dtype) if scaled else None
@@ -90,7 +147,17 @@ def create_model(
     network = build_network(spec, signature, network_inputs(signature.inputs, encoder))
     if initial is not None:
         network.load_state_dict(initial.network.state_dict())
-    return Model(network, encoder, scaling, output, signature.task)
+    return Model(network, encoder, scaling, output, signature.task, scalings, *_takes(signature.inputs))
+
+
+def _fit_scalings(
+    inputs: Sequence[Input], features: Tensors, train: torch.Tensor, normalize: bool
+) -> Iterator[tuple[str, Scaling]]:
+    for each, kind in shaped_inputs(inputs):
+        if kind.ids(each) is None:
+            assert not isinstance(features, torch.Tensor)  # noqa: S101 - with such an input they are a dict
+            raw = features[each.name]
+            yield each.name, fit_scaling(raw, train, kind.channel_axis(raw.shape[1:]), normalize)
 
 
 def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
@@ -126,17 +193,25 @@ def check_step(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) ->
     """
     network = build_network(spec, signature, inputs)
     try:
-        network(torch.randn(ROWS_TRIED, *inputs.shape)).sum().backward()
+        network(_random(inputs)).sum().backward()
     except Exception as error:  # torch raises errors of any type
         raise invalid("/model", f"a step of this model's training fails: {torch_message(error)}") from None
+
+
+def _random(inputs: InputShapes) -> Tensors:
+    """Random numbers for a network; ids are 0."""
+
+    def fill(each: torch.Tensor) -> torch.Tensor:
+        return each.normal_() if each.is_floating_point() else each
+
+    zeros = inputs.zeros(ROWS_TRIED)
+    return fill(zeros) if isinstance(zeros, torch.Tensor) else {name: fill(each) for name, each in zeros.items()}
 
 
 def restore(spec: ResolvedSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
     """The model with these tensors as its state, ready to predict. The tensors are not copied."""
     model = empty_model(spec, signature, {name: tensor.shape for name, tensor in tensors.items()})
-    others = ("preprocessing.", "target.")
-    own = {name if name.startswith(others) else f"network.{name}": tensor for name, tensor in tensors.items()}
-    model.load_state_dict(own, assign=True)
+    model.load_state_dict({_own_name(name): tensor for name, tensor in tensors.items()}, assign=True)
     return model.eval().requires_grad_(False)
 
 
@@ -156,4 +231,15 @@ def empty_model(spec: ResolvedSpec, signature: Signature, shapes: Mapping[str, S
         if "target.mean" in shapes:
             target = TargetScaling(len(signature.outputs))
         network = build_network(spec, signature, network_inputs(signature.inputs, preprocessing))
-    return Model(network, preprocessing, target, losses.output_of(spec.loss), signature.task)
+        scalings = {
+            each.name: Scaling(each.shape or (), kind.channel_axis(each.shape or ()))
+            for each, kind in shaped_inputs(signature.inputs)
+            if kind.ids(each) is None
+        }
+    output, takes = losses.output_of(spec.loss), _takes(signature.inputs)
+    return Model(network, preprocessing, target, output, signature.task, scalings, *takes)
+
+
+def _takes(inputs: Sequence[Input]) -> tuple[bool, bool]:
+    """Whether there are columns of a table, and values that have a shape."""
+    return bool(table_inputs(inputs)), bool(shaped_inputs(inputs))

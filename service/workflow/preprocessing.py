@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.encode import raw_width
-from service.workflow.models.input_shapes import InputShapes
+from service.workflow.encode import raw_width, shaped_inputs, table_inputs
+from service.workflow.models.input_shapes import FEATURES, InputShapes, InputTensor
 from service.workflow.moments import moments
 from service.workflow.signature import Input
 from service.workflow.spec_base import SpecBase
@@ -27,7 +27,7 @@ class Layout:
 
     numbers: list[int]
     categories: list[tuple[int, int]]
-    firsts: list[int]  # the first column of each input
+    firsts: list[int]  # the first column of each input; -1 for one that has a tensor of its own
 
     @property
     def width(self) -> int:
@@ -47,7 +47,7 @@ def layout(inputs: Sequence[Input]) -> Layout:
     firsts: list[int] = []
     start = 0
     for each in inputs:
-        firsts.append(start)
+        firsts.append(-1 if COLUMN_TYPES[each.type].shaped else start)
         if COLUMN_TYPES[each.type].categorical:
             categories.append((start, len(each.categories or [])))
         else:
@@ -104,7 +104,7 @@ class Preprocessing(nn.Module):
 def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | None:
     """Preprocessing fitted on the raw features of the training part; None if they can be learned from as they are."""
     missing = train.isnan().any(dim=0)
-    indicated = torch.tensor([first for first in of.firsts if missing[first]], dtype=torch.int64)
+    indicated = torch.tensor([first for first in of.firsts if first >= 0 and missing[first]], dtype=torch.int64)
     if not normalize and not len(indicated) and of.plain and train.dtype is torch.float32:
         return None
     mean, std = moments(train if of.plain else train[:, of.numbers], train.dtype)
@@ -119,7 +119,16 @@ def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | Non
 
 def network_inputs(inputs: Sequence[Input], preprocessing: Preprocessing | None) -> InputShapes:
     """The shapes that a network for these inputs takes; without preprocessing those of the raw features."""
-    return InputShapes.of_columns(layout(inputs).width if preprocessing is None else preprocessing.width)
+    return input_shapes(inputs, layout(inputs).width if preprocessing is None else preprocessing.width)
+
+
+def input_shapes(inputs: Sequence[Input], columns: int) -> InputShapes:
+    """The shapes that a network takes for these inputs, of which the columns of a table are encoded into `columns` columns."""
+    own = {
+        each.name: InputTensor(tuple(each.shape or ()), each.type, kind.ids(each))
+        for each, kind in shaped_inputs(inputs)
+    }
+    return InputShapes({FEATURES: InputTensor((columns,)), **own} if table_inputs(inputs) else own)
 
 
 class TargetScaling(nn.Module):

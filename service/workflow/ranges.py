@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.table import Numbers, Table
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.signature import Signature
 
@@ -21,7 +21,7 @@ def ranges(signature: Signature, table: Table, rows: Numbers) -> dict[str, list[
     found = {}
     for name in names:
         column = table.columns[name]
-        if not isinstance(column, Texts) and len(present := column[rows][~np.isnan(column[rows])]):
+        if isinstance(column, np.ndarray) and len(present := column[rows][~np.isnan(column[rows])]):
             found[name] = [_shortest(present.min()), _shortest(present.max())]
     return found
 

@@ -1,5 +1,7 @@
 """Resolves a spec: fills in its defaults from the schema of its data, and derives the signature of its model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,14 +9,16 @@ from pydantic import BaseModel
 from torch import nn
 
 from service.workflow import losses, optimizers, schedulers, training
-from service.workflow.data.columns import Feature
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column, Schema, how_of
+from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.errors import invalid, step
+from service.workflow.data.types.shaped_type import ShapedType
+from service.workflow.errors import Fault, InvalidSpec, invalid, step
 from service.workflow.models import KINDS, ModelKind
-from service.workflow.models.input_shapes import InputShapes
-from service.workflow.preprocessing import PreprocessingSpec, layout
+from service.workflow.models.defaults import default_kind
+from service.workflow.models.input_shapes import FEATURES, InputShapes
+from service.workflow.preprocessing import PreprocessingSpec, input_shapes, layout
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import ResolvedSpec, TrainingSpec
 from service.workflow.spec_base import FaultBudget, nearest, shown
@@ -43,7 +47,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         InvalidSpec: it does not fit the columns, or its parts do not fit each other.
     """
     targets = [_target_column(schema, name, at) for name, at in _targets(spec)]
-    inputs = _inputs(spec, schema)
+    inputs, features = _inputs(spec, schema)
     task, named = _task(spec, targets), {each.name for each in inputs}
     ignored = [each.name for each in schema.columns if not each.is_feature(schema.rows) and each.name not in named]
     signature = Signature(
@@ -53,13 +57,14 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         ignored=ignored or None,
         encoding=None if schema.reading.encoding == "utf-8" else schema.reading.encoding,
     )
-    model = spec.model or KINDS[spec.data.default_model].model_validate({})
+    shapes = _shapes(inputs, schema)
+    model = spec.model or KINDS[spec.data.default_model or default_kind(shapes)].model_validate({})
     loss = spec.loss or losses.default(task)
     _check_fit(model, loss, signature, targets)
     # Rows without a target are left out. This is an upper bound if several targets have missing values.
     usable = schema.model_copy(update={"rows": schema.rows - max(column.missing for column in targets)})
     split = resolve_split(spec.split, spec.training.seed, usable)
-    rows, shapes = sizes(split, usable), _shapes(inputs, schema)
+    rows = sizes(split, usable)
     model, defaults = model.sized(rows["train"], shapes), model.training_defaults(rows["train"], shapes)
     default_optimizer = defaults.pop("optimizer", optimizers.DEFAULT)
     optimizer = spec.optimizer or optimizers.REGISTRY.parse(default_optimizer)
@@ -67,7 +72,6 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
     _check_time(split, inputs)
     _check_training(spec, settings, optimizer, rows["train"])
-    features = {each.name: Feature(type=each.type) for each in inputs}
     filled: dict[str, Any] = {
         "data": spec.data.model_copy(update={"features": features, "task": task}),
         "split": split,
@@ -118,14 +122,23 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
     return column
 
 
-def _inputs(spec: TrainingSpec, schema: Schema) -> list[Input]:
+def _inputs(spec: TrainingSpec, schema: Schema) -> tuple[list[Input], dict[str, Feature]]:
+    """The inputs, and the features as the resolved spec has them."""
     named = spec.data.features
     names = list(named) if named is not None else _default_features(spec, schema)
     if not names:
         raise invalid("/data/features", "there is no column to learn from beside the target")
     _check_unique(names, "/data/features")
     targets = frozenset(spec.data.targets)
-    return [_input(spec, schema, name, i, targets) for i, name in enumerate(names)]
+    made = [_input(spec, schema, name, i, targets) for i, name in enumerate(names)]
+    inputs = [each for each, _ in made]
+    own = [each.name for each in inputs if COLUMN_TYPES[each.type].shaped]
+    if FEATURES in own and len(own) < len(inputs):
+        message = (
+            f"{shown(FEATURES)} is what the columns of a table are called together, and cannot be an input beside them"
+        )
+        raise invalid("/data/features", f"{message}; give the column another name")
+    return inputs, {each.name: feature for each, feature in made}
 
 
 def _default_features(spec: TrainingSpec, schema: Schema) -> list[str]:
@@ -135,7 +148,9 @@ def _default_features(spec: TrainingSpec, schema: Schema) -> list[str]:
     return [each.name for each in schema.columns if each.name not in taken and each.is_feature(schema.rows)]
 
 
-def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets: frozenset[str]) -> Input:
+def _input(
+    spec: TrainingSpec, schema: Schema, name: str, position: int, targets: frozenset[str]
+) -> tuple[Input, Feature]:
     given, pointer = spec.data.features, "/data/features"
     if given is not None:
         pointer += step(position if isinstance(given, list) else name)
@@ -150,12 +165,26 @@ def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets
         message = f"every value of {shown(name)} is missing: name the columns to learn from in `features`, without it"
         raise invalid(pointer, message)
     types: Any = given if isinstance(given, dict) else {}
-    kind = types[name].type if name in types else column.type
-    refusal = None if kind == column.type else COLUMN_TYPES[kind].refusal(column)
+    feature = types[name] if name in types else Feature(type=column.type)
+    kind = COLUMN_TYPES[feature.type]
+    refusal = None if feature.type == column.type else kind.refusal(column)
     if refusal is not None:
         raise invalid(f"{pointer}/type", f"{shown(name)} {refusal}")
-    fields = COLUMN_TYPES[kind].input_fields(column, how_of(schema, name))
-    return Input(name=name, type=kind, missing=list(schema.reading.missing) or None, **fields)
+    fields = kind.input_fields(column, how_of(schema, name))
+    if isinstance(kind, ShapedType):
+        with faults_below(pointer):
+            feature = kind.resolved(kind.feature.model_validate(dict(feature)), column)
+        fields |= kind.shaped_fields(feature)
+    return Input(name=name, type=feature.type, missing=list(schema.reading.missing) or None, **fields), feature
+
+
+@contextmanager
+def faults_below(pointer: str) -> Iterator[None]:
+    """Completes the pointers of errors, which begin at a feature, such as `/size`."""
+    try:
+        yield
+    except InvalidSpec as error:
+        raise InvalidSpec(*(Fault(pointer + each.pointer, each.message) for each in error.faults)) from None
 
 
 def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
@@ -165,8 +194,8 @@ def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
         column = schema.column(each.name)
         assert column is not None  # noqa: S101 - the inputs are from the schema
         drafted.append(each.model_copy(update=COLUMN_TYPES[each.type].largest_fields(column)))
-        indicators += column.missing > 0
-    return InputShapes.of_columns(layout(drafted).width + indicators)
+        indicators += column.missing > 0 and not COLUMN_TYPES[each.type].shaped
+    return input_shapes(drafted, layout(drafted).width + indicators)
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:

@@ -18,8 +18,8 @@ class Input(BaseModel):
     """One feature, by the name of its column.
 
     `categories` are those that the model distinguishes, in sorted order; None before training and for other types. `shape` is
-    that of one value's tensor, for types whose values have one. `dtype` is set if the numbers are no float32. `missing` (words for a missing value), `date_format` and `decimal` (a comma)
-    say how its texts are read, where that is not the default.
+    that of one value's tensor, for types whose values have one. `dtype` is set if the numbers are no float32. `missing` (words
+    for a missing value), `date_format` and `decimal` (a comma) say how its texts are read, where that is not the default.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from service.workflow.data.schema import Column, Schema
-from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts
+from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts, plain
 from service.workflow.data.types.names import Name
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData, invalid
@@ -112,9 +112,9 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
     """
     rows = len(table)
     if spec.column is not None:
-        made = _by_column(table.columns[spec.column], spec.column)
+        made = _by_column(plain(table.columns[spec.column]), spec.column)
     elif spec.group is not None:
-        made = _by_group(spec, table.columns[spec.group], rows)
+        made = _by_group(spec, plain(table.columns[spec.group]), rows)
     else:
         counts = _counts(spec, rows)
         made = Split(*_order(spec, table, rows).split([counts[name] for name in PARTS]))
@@ -125,14 +125,14 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
 
 def _order(spec: ResolvedSplit, table: Table, rows: int) -> torch.Tensor:
     if spec.time is not None:
-        times = table.columns[spec.time]
+        times = plain(table.columns[spec.time])
         assert not isinstance(times, Texts)  # noqa: S101 - it was read as times
         if np.isnan(times).any():
             row = int(np.isnan(times).argmax()) + 1
             raise InvalidData(f"{shown(spec.time)} is missing in row {row}; a split by time needs it")
         return torch.from_numpy(np.argsort(times, kind="stable"))
     order = _shuffled(spec, rows)
-    return order if spec.stratify is None else _interleaved(table.columns[spec.stratify], order)
+    return order if spec.stratify is None else _interleaved(plain(table.columns[spec.stratify]), order)
 
 
 def _shuffled(spec: ResolvedSplit, count: int) -> torch.Tensor:

@@ -13,8 +13,6 @@ from service.workflow.learner import Learner
 from service.workflow.state import State
 from service.workflow.training_run import TrainingRun
 
-EVALUATION_ROWS = 8192
-
 Report = Callable[[int, dict[str, float]], None]
 AfterStep = Callable[[Callable[[], State]], None]
 
@@ -65,10 +63,10 @@ def _train_epoch(run: TrainingRun, after_step: AfterStep | None) -> float:
     learner, budget, values, rows, state = run.learner, run.budget, run.values, run.rows, run.state
     if not learner.network.training:
         learner.network.train()
-    for group in run.batches.next_epoch(skipped=len(rows)):
+    for group in run.batches.next_epoch(run.epoch, skipped=len(rows)):
         if budget.spent:
             break
-        rows.append(sum([features.shape[0] for features, _ in group]))
+        rows.append(sum([targets.shape[0] for _, targets in group]))
         values.append(_step(learner, group))
         learner.schedule.after_step()
         if learner.averaged is not None:
@@ -107,7 +105,7 @@ def _gradients(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
     losses = []
     for features, targets in group:
         if learner.settings.precision == "bfloat16":
-            with torch.autocast(features.device.type, torch.bfloat16):
+            with torch.autocast(targets.device.type, torch.bfloat16):
                 output = learner.network(features).float()
         else:
             output = learner.network(features)
@@ -126,8 +124,9 @@ def evaluate(learner: Learner, examples: Examples) -> float:
     """The mean loss of the rows, in the trained scale."""
     network, total = learner.judged, 0.0
     network.eval()
-    for start in range(0, len(examples), EVALUATION_ROWS):
-        features, targets = (each[start : start + EVALUATION_ROWS] for each in (examples.features, examples.targets))
-        value = learner.loss(network(features), targets).item()
-        total += value if learner.sums else value * len(features)
+    for start in range(0, len(examples), examples.rows_at_once):
+        rows = slice(start, start + examples.rows_at_once)
+        targets = examples.targets[rows]
+        value = learner.loss(network(examples.batch(rows)), targets).item()
+        total += value if learner.sums else value * len(targets)
     return total / len(examples)

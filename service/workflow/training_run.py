@@ -23,7 +23,7 @@ class TrainingRun:
         self.epoch = 1
         self.values: list[Tensor] = []  # the loss of each step of this epoch
         self.rows: list[int] = []  # the number of rows in each step
-        self._device = examples.features.device
+        self._device = examples.targets.device
 
     def next_epoch(self) -> None:
         """Begins the next epoch."""

@@ -92,7 +92,7 @@ def other_label(answers: Answers) -> Answers:
 def numbers(rows: Table, name: str) -> Numbers:
     """A column of numbers."""
     column = rows.columns[name]
-    assert not isinstance(column, Texts)
+    assert isinstance(column, np.ndarray)
     return column
 
 

@@ -17,7 +17,7 @@ from service.workflow.data.read import read
 from service.workflow.data.rows import RowsData
 from service.workflow.data.schema import Schema
 from service.workflow.data.survey import survey
-from service.workflow.data.table import RequestedColumn, Table, Texts
+from service.workflow.data.table import RequestedColumn, Table, Texts, plain
 from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.resolve import resolve
 from service.workflow.spec import parse
@@ -62,7 +62,8 @@ def write(path: Path, media_type: str, records: list[dict[str, Any]]) -> None:
 
 def values(made: Table) -> dict[str, list[Any]]:
     shown: dict[str, list[Any]] = {}
-    for name, column in made.columns.items():
+    for name, each in made.columns.items():
+        column = plain(each)
         if isinstance(column, Texts):
             shown[name] = [None if code < 0 else column.values[code] for code in column.codes]
         else:

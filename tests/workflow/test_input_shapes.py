@@ -6,10 +6,10 @@ import torch
 from service.workflow.errors import InvalidSpec
 from service.workflow.forward_cost import measure
 from service.workflow.models import KINDS, ModelKind
-from service.workflow.models.input_shapes import InputShapes
+from service.workflow.models.input_shapes import InputShapes, InputTensor
 from service.workflow.models.layers import LayersSpec
 
-PHOTO = InputShapes({"photo": (3, 8, 8)})
+PHOTO = InputShapes({"photo": InputTensor((3, 8, 8))})
 CONVOLUTIONS = LayersSpec.model_validate(
     {
         "layers": [
@@ -44,9 +44,9 @@ def test_a_kind_for_tables_refuses_other_shapes(kind: type[ModelKind]) -> None:
     with pytest.raises(
         InvalidSpec, match=r"takes one tensor, and the inputs are 2: photo \[n, 3, 8, 8\], features \[n, 4\]"
     ):
-        kind.model_validate({}).build(InputShapes({**PHOTO.by_name, "features": (4,)}), 1, None)
+        kind.model_validate({}).build(InputShapes({**PHOTO.by_name, "features": InputTensor((4,))}), 1, None)
 
 
 def test_sizes_count_all_tensors() -> None:
-    assert InputShapes({**PHOTO.by_name, "features": (4,)}).size == 3 * 8 * 8 + 4
+    assert InputShapes({**PHOTO.by_name, "features": InputTensor((4,))}).size == 3 * 8 * 8 + 4
     assert InputShapes.of_columns(7).features == InputShapes.of_columns(7).size == 7

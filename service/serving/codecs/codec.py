@@ -5,20 +5,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from service.serving.forward import Array
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import memory_of
+from service.workflow.input_tensors import Tensors
 
 MOST_BYTES = 64 * 2**20
 SMALL = 65_536  # bytes up to which the event loop decodes any body
 QUICK = 262_144  # bytes up to which it decodes a body if that is faster than a change of threads
 
-Rows = (
-    torch.Tensor | list[list[float]]
-)  # raw features [n, w], or lists of numbers that become that together with others
+# Raw features of n rows, or lists of numbers that become raw features [n, w] together with others.
+Rows = Tensors | list[list[float]]
 # The bodies of a batch: the version, its model, the answers [n, outputs] to all, and how many of them each request has.
 Write = Callable[[ServedVersion, Warm, Array, Sequence[int]], list[bytes]]
 

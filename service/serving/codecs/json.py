@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-import torch
 
 from service.serving.codecs.codec import Decoder, Encoder, Rows, split
 from service.serving.codecs.fast_json import LEAST_FAST_BYTES, read_fast
@@ -17,6 +16,7 @@ from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets, decode_body
 from service.workflow.data.types.category import as_text
+from service.workflow.input_tensors import Tensors
 from service.workflow.tasks import LABEL_THRESHOLD, Task
 
 MEDIA_TYPE = "application/json"
@@ -73,8 +73,8 @@ def _most_rows(body: bytes) -> int:
     return max(body.count(b"["), body.count(b"{")) - 1
 
 
-def predictions(warm: Warm, raw: torch.Tensor) -> Any:
-    """The predictions for raw features [n, w], as `values` gives them."""
+def predictions(warm: Warm, raw: Tensors) -> Any:
+    """The predictions for raw features, as `values` gives them."""
     return values(warm, forward(warm, raw))
 
 

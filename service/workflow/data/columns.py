@@ -9,11 +9,9 @@ from service.workflow.data.types.feature import AnyFeature
 from service.workflow.data.types.names import ListedName, Name
 from service.workflow.tasks import Task
 
-
 # Distinguished by the type of the value, so that only its own faults are listed. Tags in `<…>` are not part of pointers.
 Features = Annotated[
-    Annotated[list[ListedName], Tag("<list>")]
-    | Annotated[dict[ListedName, AnyFeature], Tag("<object>")],
+    Annotated[list[ListedName], Tag("<list>")] | Annotated[dict[ListedName, AnyFeature], Tag("<object>")],
     Discriminator(lambda value: "<list>" if isinstance(value, list) else "<object>"),
 ]
 

@@ -39,7 +39,7 @@ class DataKind(SpecBase):
     """A kind of data. To add one: a subclass in a file of its own, with `kind: Literal[…]`, and its name in the union `Data`
     of `spec.py`."""
 
-    default_model: ClassVar[str] = "tabm"  # the kind of model of a spec that names none
+    default_model: ClassVar[str | None] = None  # the kind of model of a spec that names none, if not by its inputs
     normalizes: ClassVar[bool] = True  # whether its features may be normalized when the spec does not say
 
     @property

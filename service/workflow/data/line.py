@@ -9,10 +9,10 @@ import numpy as np
 import orjson
 from pydantic import Field, model_validator
 
-from service.workflow.data.columns import Feature
 from service.workflow.data.data_kind import ChooseColumns, DataKind, FindDataset, LoadedData
 from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Table
+from service.workflow.data.types.feature import Feature
 
 MOST_POINTS = 10_000_000
 

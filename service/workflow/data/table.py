@@ -1,7 +1,7 @@
 """A table in memory."""
 
-from collections.abc import Mapping, Sequence
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,9 @@ class Files:
 
     def rows(self, positions: Numbers) -> "Files":
         """The rows at these positions (int64 [m]), in this order."""
-        arrays = (each[positions] for each in (self.offsets, self.sizes, self.unpacked, self.deflated))
-        return Files(self.path, *arrays, names=[self.names[at] for at in positions.tolist()])
+        offsets, sizes = self.offsets[positions], self.sizes[positions]
+        names = [self.names[at] for at in positions.tolist()]
+        return Files(self.path, offsets, sizes, self.unpacked[positions], self.deflated[positions], names)
 
     def read(self, row: int) -> bytes | None:
         """The bytes of a row's file; None if it is missing. Thread-safe.
@@ -83,12 +84,13 @@ class Table:
 
     def rows(self, positions: Numbers) -> "Table":
         """The rows at these positions (int64 [m]), in this order."""
-        return Table(
-            {
-                name: rows_of(column, positions)
-                for name, column in self.columns.items()
-            }
-        )
+        return Table({name: rows_of(column, positions) for name, column in self.columns.items()})
+
+
+def plain(column: Values) -> Numbers | Texts:
+    """A column of numbers or texts, as all types have whose values have no shape."""
+    assert not isinstance(column, Files)  # noqa: S101 - such a type keeps no files
+    return column
 
 
 def rows_of(column: Values, positions: Numbers) -> Values:

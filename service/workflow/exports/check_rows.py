@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.table import Numbers, Table, Texts, plain
 from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.datetime import FIRST, LAST
 from service.workflow.data.types.how import PLAIN
@@ -158,7 +158,8 @@ def _each_and_all(changes: Mapping[int, float | str | None]) -> list[Change]:
 def _changed(base: Table, changes: Sequence[Change]) -> Table:
     """The row once for each change."""
     columns: dict[str, Numbers | Texts] = {}
-    for at, (name, column) in enumerate(base.columns.items()):
+    for at, (name, values) in enumerate(base.columns.items()):
+        column = plain(values)
         if isinstance(column, Texts):
             given = None if column.codes[0] < 0 else column.values[int(column.codes[0])]
             texts = [each.get(at, given) for each in changes]

@@ -1,13 +1,12 @@
 """A model that takes one column for each input, which other software can compute, instead of raw features."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.table import Numbers, Table, Texts, plain
 from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import raw_dtype
@@ -94,11 +93,12 @@ def trace(source: Source) -> "ExportedProgram":
 
 def columns_of(signature: Signature, rows: Table) -> torch.Tensor:
     """The columns float64 [n, inputs] of rows."""
-    return torch.from_numpy(np.stack([_column(each, rows.columns) for each in signature.inputs], axis=1))
+    return torch.from_numpy(
+        np.stack([_column(each, plain(rows.columns[each.name])) for each in signature.inputs], axis=1)
+    )
 
 
-def _column(of: Input, columns: Mapping[str, Numbers | Texts]) -> Numbers:
-    column = columns[of.name]
+def _column(of: Input, column: Numbers | Texts) -> Numbers:
     if not isinstance(column, Texts):
         return column.astype(np.float64)
     positions = {text: at for at, text in enumerate(of.categories or [], start=1)}

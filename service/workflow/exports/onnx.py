@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.table import Numbers, Table, Texts, plain
 from service.workflow.encode import raw_dtype
 from service.workflow.exports.check_rows import takes_missing
 from service.workflow.exports.columns import trace
@@ -35,7 +35,7 @@ def predict(source: Source, path: Path) -> Predict:
     signature, names = source.signature, Names.of(source.signature)
 
     def answers(rows: Table) -> Answers:
-        found = run({name: _values(column, rows.columns[name]) for name, column in columns.items()})
+        found = run({name: _values(column, plain(rows.columns[name])) for name, column in columns.items()})
         if names.labels is None:
             return Answers(np.stack(found, axis=1))
         labels, probabilities = found

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.table import Files, Numbers, Table, Texts
 from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.encode import table_inputs
 from service.workflow.look.points import (
     BINS,
     MOST_FEATURES,
@@ -37,7 +38,11 @@ def sample(
     count = min(len(signature.outputs), MOST_TARGETS)
     first, *more = (_target(signature, position, targets[rows], answers[rows]) for position in range(count))
     return Points(
-        features={each.name: _shown(each, table.columns[each.name], rows) for each in signature.inputs[:MOST_FEATURES]},
+        features={
+            each.name: _shown(each, column, rows)
+            for each in table_inputs(signature.inputs)[:MOST_FEATURES]
+            if not isinstance(column := table.columns[each.name], Files)
+        },
         part=[name for name, those in chosen.items() for _ in those],
         truth=first.truth,
         prediction=first.prediction,

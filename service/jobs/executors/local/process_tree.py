@@ -45,12 +45,13 @@ def kill_session(leader: int) -> None:
 
 def memory(pid: int) -> int:
     """Bytes of memory that a process and all below it use; 0 when it has ended. Memory that a child shares with others counts
-    in proportion, so that a fork alone adds almost nothing."""
+    in proportion, so that a fork alone adds almost nothing. Pages of files do not count where the kernel tells them apart: it
+    can drop them, and reads them again."""
     used = 0
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         below = process.children(recursive=True)
-        used = process.memory_info().rss
+        used = _own(process)
         for child in below:
             with contextlib.suppress(psutil.Error):
                 used += _share(child)
@@ -75,10 +76,22 @@ def _blocks(path: Path, *, unlinked: bool = False) -> int:
     return 0
 
 
+def _own(process: psutil.Process) -> int:
+    """Resident bytes that are no pages of files."""
+    return _sum_of(Path(f"/proc/{process.pid}/status"), ("RssAnon:", "RssShmem:"), process)
+
+
 def _share(process: psutil.Process) -> int:
+    """The same, where pages that processes share count in proportion."""
+    return _sum_of(Path(f"/proc/{process.pid}/smaps_rollup"), ("Pss_Anon:", "Pss_Shmem:"), process)
+
+
+def _sum_of(path: Path, fields: tuple[str, ...], process: psutil.Process) -> int:
+    """The sum of these fields of a file below /proc; all resident bytes on systems and kernels without it."""
     with contextlib.suppress(OSError, ValueError):
-        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
+        lines = path.read_text().splitlines()
+        found = [int(line.split()[1]) * 1024 for line in lines if line.startswith(fields)]
+        if len(found) == len(fields):
+            return sum(found)
     rss: int = process.memory_info().rss
     return rss

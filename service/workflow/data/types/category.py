@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from service.workflow.data.schema import Column
-from service.workflow.data.table import Numbers, Texts
+from service.workflow.data.table import Numbers, Texts, Values
 from service.workflow.data.types.column_type import ColumnType, TypeSurvey, expected
 from service.workflow.data.types.how import SPACE, How
 from service.workflow.spec_base import shown
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from service.workflow.data.types.evidence import Evidence
+    from service.workflow.signature import Input
 
 MOST_CATEGORIES = 256  # of one feature; rarer ones are unknown to the model
 LONGEST_CATEGORY = 1000  # characters; longer ones are unknown to the model, so that its signature stays small
@@ -52,6 +53,7 @@ class Category(ColumnType):
     precedence: ClassVar[int] = 2  # any text is one
     survey: ClassVar[type[TypeSurvey]] = CategorySurvey
     texts: ClassVar[bool] = True
+    fits_fields: ClassVar[bool] = True
     categorical: ClassVar[bool] = True
     dates: ClassVar[bool] = True
     expects: ClassVar[str] = "a text"
@@ -113,7 +115,7 @@ class Category(ColumnType):
         """Any column can be read as texts."""
         return None
 
-    def fitted_fields(self, column: Numbers | Texts) -> dict[str, Any]:
+    def fitted_fields(self, column: Values, of: "Input") -> dict[str, Any]:
         """The most frequent categories of the training rows, sorted."""
         assert isinstance(column, Texts)  # noqa: S101 - it was read as texts
         counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from service.workflow.data.schema import Column, Misfit
-from service.workflow.data.table import Numbers, Texts
+from service.workflow.data.table import Numbers, Texts, Values
 from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import Scalar
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from service.workflow.data.types.evidence import Evidence
+    from service.workflow.signature import Input
 
 LONGEST_CELL = 1000  # characters that are shown of a text
 
@@ -71,6 +72,7 @@ class ColumnType(ABC):
     float64: ClassVar[bool] = False  # whether a table always keeps its numbers as float64
     numeric: ClassVar[bool] = False  # whether its values are plain numbers, the targets of a regression
     label: ClassVar[bool] = False  # whether several targets of it are labels
+    fits_fields: ClassVar[bool] = False  # whether fields of an input are learned from the training rows
     categorical: ClassVar[bool] = False  # whether a model learns a list of its values, `Input.categories`
     no_target: ClassVar[str | None] = None  # why it cannot be a target
     dates: ClassVar[bool] = False  # whether it reads columns that a file has as dates
@@ -160,8 +162,8 @@ class ColumnType(ABC):
         """Fields of `Input` that follow from the column's schema."""
         return {}
 
-    def fitted_fields(self, column: Numbers | Texts) -> dict[str, Any]:
-        """Fields of `Input` that are learned from the training rows [n]."""
+    def fitted_fields(self, column: Values, of: "Input") -> dict[str, Any]:
+        """Fields of the input `of` that are learned from the training rows [n]; only called if `fits_fields`."""
         return {}
 
     def largest_fields(self, column: Column) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class _ByType:
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         from service.workflow.data.types.registry import COLUMN_TYPES
 
-        classes = dict.fromkeys([Feature, *(each.feature for each in COLUMN_TYPES.values())])
+        classes: dict[type[Feature], None] = dict.fromkeys([Feature, *(each.feature for each in COLUMN_TYPES.values())])
         return {"title": "feature", "anyOf": [each.model_json_schema() for each in classes]}
 
 

@@ -48,6 +48,13 @@ class ShapedType(ColumnType):
             InvalidData: a value cannot be read; its row, and its file if it has one, are named.
         """
 
+    def blank(self, of: "Input", rows: int) -> "Tensor":
+        """A raw tensor [rows, *shape] of zeros."""
+        import torch
+
+        dtype = torch.uint8 if of.dtype == "uint8" else torch.float32 if self.ids(of) is None else torch.int64
+        return torch.zeros(rows, *(of.shape or ()), dtype=dtype)
+
     def from_request(self, of: "Input", values: Sequence[Any]) -> Values:
         """A column from values of JSON, for `to_tensor`. None is a missing one.
 

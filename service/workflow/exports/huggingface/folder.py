@@ -10,7 +10,7 @@ from zipfile import ZipFile, ZipInfo
 import numpy as np
 import orjson
 
-from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.table import Numbers, Table, Texts, plain
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -60,7 +60,7 @@ def open_folder(source: Source, path: Path) -> Predict:
 
 def _rows(signature: Signature, table: Table) -> list[dict[str, Any]]:
     """The rows as a user has them: texts, numbers, and dates in ISO 8601."""
-    columns = [_values(COLUMN_TYPES[each.type], table.columns[each.name]) for each in signature.inputs]
+    columns = [_values(COLUMN_TYPES[each.type], plain(table.columns[each.name])) for each in signature.inputs]
     names = [each.name for each in signature.inputs]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 

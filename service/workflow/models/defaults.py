@@ -1,0 +1,23 @@
+"""The kind of model of a spec that names none."""
+
+from service.workflow.models.input_shapes import InputShapes, InputTensor
+
+TABLE = "tabm"
+FRAMES = 4  # dimensions of a clip: frames, channels, rows, columns
+
+
+def default_kind(inputs: InputShapes) -> str:
+    """The kind for these inputs: `fusion` for several tensors; for one, `text_embedding` for a text, `cnn` for an image and for
+    a tensor of 2 or 3 dimensions, `recurrent` for a video and for a tensor of 4, and `tabm` for rows of numbers.
+    """
+    if len(inputs.by_name) > 1:
+        return "fusion"
+    return _for_one(inputs.only)
+
+
+def _for_one(of: InputTensor) -> str:
+    if of.ids is not None:
+        return "text_embedding"
+    if len(of.shape) <= 1:
+        return TABLE
+    return "recurrent" if of.type == "video" or len(of.shape) >= FRAMES else "cnn"
