@@ -120,7 +120,7 @@ def test_broken_files(tmp_path: Path) -> None:
 
 def test_broken_files_of_a_table(tmp_path: Path) -> None:
     files = zip_of({"metadata.csv": TABLE + "a/9.png,x,x\n", **NAMED})
-    with pytest.raises(InvalidData, match="'a/9.png': it is named by the table, and not in the zip file"):
+    with pytest.raises(InvalidData, match=r"'a/9\.png': it is named by the table, and not in the zip file"):
         _surveyed(tmp_path, files)
     found = _surveyed(tmp_path, files, skip_broken=True, missing=["x"])
     assert (found.schema.rows, found.schema.left_out) == (4, [4])
