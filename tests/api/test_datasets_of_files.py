@@ -4,12 +4,15 @@ import io
 import socket
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
+import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
+from modelwright import ApiError, Client
 from tests.api.conftest import train
 from tests.harness.pictures import picture, zip_of
 from tests.harness.server import Server
@@ -53,6 +56,22 @@ def test_rows_and_files(http: httpx.Client, pets: str) -> None:
     assert (again.status_code, again.content) == (304, b"")
     head = http.head(f"{pets}/items/0")
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(FILES[NAMES[0]])))
+
+
+def test_the_client(server: Server, pets: str, tmp_path: Path) -> None:
+    with Client(server.url) as client:
+        file = client.dataset_file("pets", 3)
+        assert (file, file.media_type, file.suffix) == (FILES["dog/0.jpg"], "image/jpeg", ".jpeg")
+        assert file.save(tmp_path / "dog").read_bytes() == FILES["dog/0.jpg"]
+        assert client.dataset_file("pets", 3, version=1, thumbnail=True).media_type == "image/webp"
+        (tmp_path / "broken.zip").write_bytes(zip_of(FILES | {"cat/9.png": b""}))
+        with pytest.raises(ApiError, match="1 of 7 files is broken"):
+            client.upload_dataset("client-broken", tmp_path / "broken.zip")
+        assert client.upload_dataset("client-broken", tmp_path / "broken.zip", skip_broken=True).rows == 6
+        np.savez(tmp_path / "arrays.npz", x=np.zeros((3, 2, 2)), y=np.array(["a", "b", "a"]))
+        arrays = client.upload_dataset("client-arrays", tmp_path / "arrays.npz")
+        assert (arrays.rows, arrays["media_type"]) == (3, "application/x-npz")
+        assert client.dataset_rows("client-arrays")[1] == {"x": [[0, 0], [0, 0]], "y": "b"}
 
 
 def test_small_pictures(http: httpx.Client, pets: str) -> None:
