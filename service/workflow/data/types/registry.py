@@ -5,8 +5,11 @@ from service.workflow.data.types.category import Category
 from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.datetime import Datetime
 from service.workflow.data.types.number import Number
+from service.workflow.data.types.text import Text
 
-COLUMN_TYPES: dict[str, ColumnType] = {each.name: each for each in (Number(), Category(), Boolean(), Datetime())}
+COLUMN_TYPES: dict[str, ColumnType] = {
+    each.name: each for each in (Number(), Category(), Boolean(), Datetime(), Text())
+}
 
 
 def by_precedence() -> list[ColumnType]:

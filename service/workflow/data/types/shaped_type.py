@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Numbers, Texts, Values
 from service.workflow.data.tensor_cache import TensorCache
+from service.workflow.data.texts.encoding import EncodingName
 from service.workflow.data.types.column_type import ColumnType, expected
 from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.how import How
@@ -27,6 +28,10 @@ class ShapedType(ColumnType):
     shaped: ClassVar[bool] = True
     raw_columns: ClassVar[int] = 0  # it has none: its tensor is beside the columns of a table
     augments: ClassVar[bool] = False  # whether `augment` changes anything
+
+    def suited(self, feature: Feature, text_encoding: EncodingName) -> Feature:
+        """The feature for a kind of model that prefers this encoding of texts."""
+        return feature
 
     @abstractmethod
     def resolved(self, feature: Feature, column: Column) -> Feature:
