@@ -21,7 +21,7 @@ from service.use_cases.child_process import OutputTooLarge, run
 from service.workflow.data.archives.item_index import ITEMS, THUMBNAILS
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import most_memory, most_processor_seconds
-from service.workflow.errors import InvalidData
+from service.workflow.errors import BrokenFiles, Fault, InvalidData
 from service.workflow.spec_base import FaultBudget, faults
 
 log = logging.getLogger(__name__)
@@ -232,6 +232,8 @@ async def _survey(path: Path, media_type: str, options: ReadingOptions, most_byt
             f"the file cannot be read: its reader stopped, at an error or for want of memory ({most} MiB)"
         )
     found: dict[str, Any] = orjson.loads(done.stdout)
+    if "faults" in found:
+        raise BrokenFiles(found["error"], [Fault(*each) for each in found["faults"]])
     if "error" in found:
         raise InvalidData(found["error"])
     return found

@@ -23,7 +23,7 @@ from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import limit_this_process
 from service.workflow.data.table_survey import Survey, survey_table_file
-from service.workflow.errors import InvalidData
+from service.workflow.errors import BrokenFiles, InvalidData
 
 MOST_NOTES = 100
 MOST_BYTES = 2**40
@@ -48,7 +48,7 @@ def survey(path: Path, media_type: str, options: ReadingOptions | None = None, m
 
 
 def main(heartbeats: str, path: str, media_type: str, most_bytes: str) -> None:
-    """Prints `{media_type, schema, notes, head}` or `{error}`."""
+    """Prints `{media_type, schema, notes, head}` or `{error}`, with the first `faults` of broken files."""
     die_with(os.getppid())
     limit_this_process(Path(path))
     beat(int(heartbeats))
@@ -57,6 +57,8 @@ def main(heartbeats: str, path: str, media_type: str, most_bytes: str) -> None:
         found = survey(Path(path), media_type, options, int(most_bytes))
     except InvalidData as error:
         answer: dict[str, object] = {"error": str(error)}
+        if isinstance(error, BrokenFiles):
+            answer["faults"] = [[each.pointer, each.message] for each in error.faults]
     else:
         # Versions of earlier releases lack these fields, and are compared with later ones.
         without = {name for name in ("target", "archive", "left_out") if not getattr(found.schema, name)}

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 DEMUXERS = {"MP4": "mp4", "WEBM": "matroska", "AVI": "avi"}  # FFmpeg's names
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg")
-HOW_TO_INSTALL = "PyAV, which decodes video, is not installed: pip install 'modelwright[video]'"
 
 
-class NoVideoDecoder(Exception):
-    """PyAV is not installed. The message says how to install it."""
+class NoVideoDecoder(BadImage):
+    """A video cannot be read, because PyAV is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("this needs PyAV, which is not installed: pip install 'modelwright[video]'")
 
 
 def decoder_installed() -> bool:
@@ -78,7 +80,7 @@ def _quarters(frame: "VideoFrame") -> int:
 @contextmanager
 def _opened(data: bytes, form: str) -> "Iterator[InputContainer]":
     if not decoder_installed():
-        raise NoVideoDecoder(HOW_TO_INSTALL)
+        raise NoVideoDecoder
     import av
 
     try:

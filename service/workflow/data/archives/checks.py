@@ -15,7 +15,7 @@ from service.workflow.data.image_headers import BadImage
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Files, Numbers
 from service.workflow.data.videos import NoVideoDecoder
-from service.workflow.errors import InvalidData
+from service.workflow.errors import BrokenFiles, Fault, InvalidData, step
 from service.workflow.spec_base import shown
 
 T = TypeVar("T")
@@ -129,21 +129,24 @@ def left_out(broken: Sequence[Broken], rows: int, *, skip: bool) -> tuple[list[i
         skip: whether any number may be left out.
 
     Raises:
-        InvalidData: more are broken than are left out.
+        BrokenFiles: more are broken than are left out.
     """
     if not broken:
         return [], []
     what = f"{len(broken)} of {rows} files {'is' if len(broken) == 1 else 'are'} broken"
     named = "; ".join(f"{shown(each.name)}: {each.reason}" for each in broken[:MOST_NAMED])
-    more = f"; and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+    named += f"; and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+    refusal = None
     if len(broken) == rows:
-        raise InvalidData(f"no file can be read: {named}{more}")
-    if len(broken) > MOST_LEFT_OUT:
-        raise InvalidData(f"{what}, and at most {MOST_LEFT_OUT} are left out: {named}{more}")
-    if len(broken) > MOST_BROKEN * rows and not skip:
-        hint = "at most 1 % are left out unless skip_broken=true"
-        raise InvalidData(f"{what}, and {hint}: {named}{more}")
-    return [each.row for each in broken], [f"{what} and left out: {named}{more}"]
+        refusal = "no file can be read"
+    elif len(broken) > MOST_LEFT_OUT:
+        refusal = f"{what}, and at most {MOST_LEFT_OUT} are left out"
+    elif len(broken) > MOST_BROKEN * rows and not skip:
+        refusal = f"{what}, and at most 1 % are left out unless skip_broken=true"
+    if refusal is not None:
+        faults = [Fault(step(each.name), each.reason) for each in broken[:MOST_NAMED]]
+        raise BrokenFiles(f"{refusal}: {named}", faults)
+    return [each.row for each in broken], [f"{what} and left out: {named}"]
 
 
 def file_column(
