@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-import torch
-
 from service.serving.codecs import json_lines
 from service.serving.forward import Array
 from service.serving.limits import check_lines, invalid
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
+from service.workflow.input_tensors import Tensors
 from service.workflow.spec_base import MOST_FAULTS
 
 BATCH_ROWS = 4096
@@ -27,12 +26,12 @@ class Stream:
     Args:
         warm: the model.
         missing_allowed: whether values may be missing.
-        predict: gives the model's answers [n, outputs] to the raw features [n, w] of a batch.
+        predict: gives the model's answers [n, outputs] to the raw features of a batch.
     """
 
     warm: Warm
     missing_allowed: bool
-    predict: Callable[[torch.Tensor], Awaitable[Array]]
+    predict: Callable[[Tensors], Awaitable[Array]]
 
     async def answers(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         """Yields the answers of each batch as JSON Lines, in order; empty lines are skipped.
@@ -57,7 +56,7 @@ class Stream:
         if not done:
             raise invalid("expected at least one row")
 
-    def _read(self, lines: list[bytes], first: int) -> tuple[torch.Tensor | None, InvalidInstances | None]:
+    def _read(self, lines: list[bytes], first: int) -> tuple[Tensors | None, InvalidInstances | None]:
         """The features of a batch, or of the rows before the first invalid one, and the error of that one."""
         signature = self.warm.signature
         try:

@@ -13,7 +13,7 @@ from service.serving.functional import Step, functional
 from service.serving.served_version import ServedVersion
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.encode import answers_dtype, blank_row, raw_dtype, raw_width
+from service.workflow.encode import answers_dtype, blank_row, raw_dtype, raw_width, shaped_inputs
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.input_tensors import Tensors
 from service.workflow.model import Model
@@ -106,6 +106,12 @@ class Warm:
     def only_numbers(self) -> bool:
         """Whether a row of numbers needs no conversion to a raw row."""
         return not self.signature.has_missing_numbers and all(each.type == "number" for each in self.signature.inputs)
+
+    @cached_property
+    def quick_bytes(self) -> int | None:
+        """The bytes of a request up to which its values are read quickly, however they are written; None if its size does not
+        matter beside their format, as it is for the columns of a table."""
+        return min((kind.quick_bytes for _, kind in shaped_inputs(self.signature.inputs)), default=None)
 
     @cached_property
     def has_categories(self) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import torch
 
 from service.serving.codecs import outputs
 from service.serving.codecs.codec import Decoder, Encoder, JsonThenBytes
@@ -30,6 +29,7 @@ from service.serving.limits import invalid
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import decode_body
+from service.workflow.input_tensors import Tensors
 from service.workflow.spec_base import nearest, shown
 
 OCTETS = "application/octet-stream"
@@ -194,7 +194,7 @@ def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
     return found
 
 
-def _read(warm: Warm, given: _Request) -> torch.Tensor:
+def _read(warm: Warm, given: _Request) -> Tensors:
     signature = warm.signature
     if given.document.requested is not None:
         names = {each.name for each in outputs.outputs(signature)}
@@ -205,7 +205,7 @@ def _read(warm: Warm, given: _Request) -> torch.Tensor:
     return raw_rows(signature, tensors, warm.model.fills_missing)
 
 
-def _read_numbers(warm: Warm, given: _Request) -> torch.Tensor | None:
+def _read_numbers(warm: Warm, given: _Request) -> Tensors | None:
     """As `_read`, but None if a tensor has texts, which take longer."""
     return None if any(each.datatype == BYTES for each in given.document.inputs) else _read(warm, given)
 

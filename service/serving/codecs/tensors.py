@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import torch
 
 from service.serving.codecs.columns import from_matrix
 from service.serving.codecs.fast_json import ValueList
@@ -17,6 +16,7 @@ from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
 from service.workflow.data.table import Texts
 from service.workflow.errors import step
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Signature
 from service.workflow.spec_base import nearest, shown
 
@@ -140,7 +140,7 @@ def to_bytes(datatype: str, values: Values) -> bytes:
     return np.asarray(given).astype(DTYPES[datatype], copy=False).tobytes()
 
 
-def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: bool) -> torch.Tensor:
+def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: bool) -> Tensors:
     """Raw features [n, w] from one tensor [rows, inputs] of any name, if all inputs are numbers or booleans; or from a
     tensor [rows] or [rows, 1] for each input, by its name.
 
