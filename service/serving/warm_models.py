@@ -22,6 +22,7 @@ from service.workflow.signature import Signature
 
 FORWARD_BYTES = 32 * 2**20  # the most that one forward allocates, unless one row takes more
 FORWARD_WORK = 1_000_000_000  # multiplications of one forward: some tenths of a second of one core
+SHAPED_BYTES = 64 * 2**20  # of an input whose values have a shape, for rows of a stream
 RAW_BYTES = 8  # of a number before and after the network, at most; two copies of each exist at a time
 LEAST_WORK = 10_000  # of a row
 CHUNK_BYTES = 2**20  # of answers that are encoded as JSON at a time
@@ -68,6 +69,12 @@ class Warm:
     def rows_at_once(self) -> int:
         """The most rows of one forward, by `FORWARD_BYTES` and `FORWARD_WORK`."""
         return max(1, min(FORWARD_BYTES // max(1, self.cost.bytes), FORWARD_WORK // self.work))
+
+    @cached_property
+    def most_rows(self) -> int:
+        """The most rows whose values that have a shape are read at once, by `SHAPED_BYTES`."""
+        sizes = [kind.blank(each, 1).nbytes for each, kind in shaped_inputs(self.signature.inputs)]
+        return max(1, SHAPED_BYTES // max(sizes, default=1))
 
     @cached_property
     def rows_per_chunk(self) -> int:

@@ -90,10 +90,10 @@ def plain_rows(body: object, width: int, most: float) -> list[list[float]] | Non
 
 
 def from_texts(
-    signature: Signature, texts: Mapping[str, Sequence[str] | Numbers | Texts], missing_allowed: bool
+    signature: Signature, texts: Mapping[str, Sequence[Any] | Numbers | Texts], missing_allowed: bool
 ) -> Tensors:
     """Raw features from columns of texts by name, as in a query; an empty text is a missing value. An array holds
-    valid numbers.
+    valid numbers, and values that have a shape may be bytes.
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
