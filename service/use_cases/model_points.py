@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from service.use_cases.model_manifest import ModelManifest
+from service.workflow.encode import table_inputs
 from service.workflow.errors import step
 from service.workflow.look.available import PLOTS, available
 from service.workflow.look.points import (
@@ -48,8 +49,8 @@ def check_points(points: Points, signature: Signature) -> None:
     first: dict[str, Any] = {name: getattr(points, name) for name in ("truth", "prediction", "probability")}
     _check_target("", first, signature.outputs[0], rows)
     _check_more_targets(points, signature)
-    names = [each.name for each in signature.inputs]
-    if not set(points.features) <= set(names) or names[0] not in points.features:
+    names = [each.name for each in table_inputs(signature.inputs)]
+    if not set(names[:1]) <= set(points.features) <= set(names):
         raise ValueError("/features: expected the first inputs of the model, by name")
     for name, values in points.features.items():
         _check_length(f"/features{step(name)}", values, rows)
