@@ -16,11 +16,8 @@ import orjson
 from service.liveness import beat, die_with
 from service.workflow.data.archives.layout import is_archive_of_files
 from service.workflow.data.archives.survey import survey_files
-from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.formats.compression import members_of
-from service.workflow.data.native_errors import native_errors
 from service.workflow.data.reading import ReadingOptions
-from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import limit_this_process
 from service.workflow.data.table_survey import Survey, survey_table_file
 from service.workflow.errors import BrokenFiles, InvalidData
