@@ -66,6 +66,5 @@ def column(folder: Path, files: Sequence[bytes | None]) -> Files:
         unpacked.append(len(data or b""))
         stored += packed
     path.write_bytes(stored)
-    deflated = np.arange(len(files)) % 2 == 1
-    names = [f"{at}.png" for at in range(len(files))]
-    return Files(path, *(np.array(each, np.int64) for each in (offsets, sizes, unpacked)), deflated, names)
+    deflated, names = np.arange(len(files)) % 2 == 1, [f"{at}.png" for at in range(len(files))]
+    return Files(path, np.array(offsets), np.array(sizes), np.array(unpacked), deflated, names)
