@@ -30,15 +30,12 @@ settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def fork_server() -> Iterator[None]:
+def fork_server() -> Iterator[ForkServer]:
     """Lets services start without the time of their imports."""
-    if sys.platform != "linux":
-        yield
-        return
-    Server.fork_server = ForkServer()
-    yield
-    Server.fork_server.close()
-    Server.fork_server = None
+    started = ForkServer()
+    Server.fork_server = started if sys.platform == "linux" else None
+    yield started
+    started.close()
 
 
 @pytest.fixture

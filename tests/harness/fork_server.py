@@ -13,6 +13,7 @@ import orjson
 
 ROOT = Path(__file__).parents[2]
 CHUNK = 1024
+READ_LATER = ("MODELWRIGHT_", "PYTEST_")  # what variables that no import reads begin with
 
 
 class ForkedProcess:
@@ -64,11 +65,16 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """The process that forks (`fork_server_process.py`), started when it is first needed."""
+    """The process that forks (`fork_server_process.py`), started when it is first needed, with the variables of this process."""
 
     def __init__(self) -> None:
+        self._environment = _imported_with(dict(os.environ))
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
+
+    def fits(self, environment: dict[str, str]) -> bool:
+        """Whether a process with these variables would import the same: the path, and what libraries read, may not differ."""
+        return _imported_with(environment) == self._environment
 
     def fork(self, arguments: list[str], environment: dict[str, str], output: int) -> ForkedProcess:
         """Starts `python -m service` with these arguments and environment variables.
@@ -103,9 +109,14 @@ class ForkServer:
             self._process = subprocess.Popen(  # noqa: S603 - our own
                 [sys.executable, "-m", "tests.harness.fork_server_process", str(theirs.fileno())],
                 cwd=ROOT,
-                env={name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")},
+                env=self._environment,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C in the terminal of the tests does not reach it
             )
         return self._connection
+
+
+def _imported_with(environment: dict[str, str]) -> dict[str, str]:
+    """The variables that may have an effect on imports."""
+    return {name: value for name, value in environment.items() if not name.startswith(READ_LATER)}

@@ -9,7 +9,7 @@ import runpy
 import selectors
 import socket
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 
 import orjson
 
@@ -26,7 +26,7 @@ def wait_for_requests(connection: socket.socket) -> list[str] | None:
     """
     running: dict[
         int, tuple[int, int]
-    ] = {}  # process ids and the pipes for their exit statuses, by a descriptor of the process
+    ] = {}  # by a descriptor of each child: its process id, and a pipe for its exit status
     with closing(selectors.DefaultSelector()) as selector, connection:
         selector.register(connection, selectors.EVENT_READ)
         while True:
@@ -43,19 +43,20 @@ def wait_for_requests(connection: socket.socket) -> list[str] | None:
                 if not (pid := os.fork()):
                     close(status, *running, *(pipe for _, pipe in running.values()))
                     prepare(output, request["environment"])
+                    connection.send(str(os.getpid()).encode())  # by the child, as it is ready only now
                     arguments: list[str] = request["arguments"]
                     return arguments
                 close(output)
                 descriptor = os.pidfd_open(pid)
                 running[descriptor] = (pid, status)
                 selector.register(descriptor, selectors.EVENT_READ)
-                connection.send(str(pid).encode())
 
 
 def report_end(descriptor: int, pid: int, status: int) -> None:
     """Writes the exit status of a child that has ended."""
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.write(status, str(code).encode())
+    with suppress(BrokenPipeError):  # nobody waits for it
+        os.write(status, str(code).encode())
     close(descriptor, status)
 
 

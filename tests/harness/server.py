@@ -32,8 +32,8 @@ class Server:
         environment: variables other than settings.
         settings: `MODELWRIGHT_` settings without the prefix, in lower case.
 
-    Where there is a fork server, it forks the process. Not if the process has variables of its own, which libraries may read when
-    they are imported; and not a supervisor, which must not have imported them.
+    Where there is a fork server, that forks it. Not if its variables could have an effect on imports; and not a supervisor, which
+    must not have imported what its workers have.
     """
 
     fork_server: ClassVar[ForkServer | None] = None
@@ -66,15 +66,17 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
         settings = {"stop_delay_seconds": 0, **self.settings}  # no load balancer, unless a test sets one
         environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in settings.items()}
+        environment |= self.environment
         arguments = ["serve", "--port", "0", "--home", str(self.home), *self.options]
         with self.log_file.open("ab") as output:
-            if self.fork_server is not None and not self.environment and "workers" not in settings:
-                self.process = self.fork_server.fork(arguments, environment, output.fileno())
+            forker = self.fork_server
+            if forker is not None and forker.fits(environment) and "workers" not in settings:
+                self.process = forker.fork(arguments, environment, output.fileno())
                 return
             self.process = subprocess.Popen(  # noqa: S603 - our own
                 [sys.executable, "-m", "service", *arguments],
                 cwd=ROOT,
-                env=environment | self.environment,
+                env=environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # its session identifies processes that survive it
