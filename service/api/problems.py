@@ -214,7 +214,8 @@ def answer_to(error: Exception) -> Response:
             return _storage_error(error)
         return _internal_error(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
-    answer = problem(status, code, _summary(faults) if faults else str(error), faults)
+    in_words = isinstance(error, workflow.BrokenFiles)  # whose message says more than its faults
+    answer = problem(status, code, _summary(faults) if faults and not in_words else str(error), faults)
     if isinstance(error, access.Unauthorized):
         challenge = 'Bearer error="invalid_token"' if isinstance(error, access.UnknownKey) else "Bearer"
         answer.headers["WWW-Authenticate"] = challenge
