@@ -155,5 +155,5 @@ def test_a_spec_may_name_it() -> None:
     assert "colour" in str(TrainingSpec.model_json_schema()["$defs"]["Feature"])
     made = {"model_name": "m", "data": {"kind": "rows", "records": records(), "target": "red"}}
     parse({**made, "data": {**made["data"], "features": {"shade": {"type": "colour"}}}})  # type: ignore[dict-item]
-    with pytest.raises(InvalidSpec, match="should be 'number', 'category', 'boolean', .* or 'colour'"):
+    with pytest.raises(InvalidSpec, match=r"should be 'number', .* or 'colour'"):
         parse({**made, "data": {**made["data"], "features": {"shade": {"type": "color"}}}})  # type: ignore[dict-item]
