@@ -30,13 +30,11 @@ from service.workflow.data.records_schema import surveyed
 from service.workflow.data.schema import Archive, Column, Schema
 from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import short_head
-from service.workflow.data.table_survey import HEAD_ROWS, Survey, check_names, survey_table
+from service.workflow.data.table_survey import HEAD_ROWS, TEXT_OPTIONS, Survey, check_names, survey_table
 from service.workflow.data.types.category import Category
 from service.workflow.data.values import InvalidValue
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
-
-_OF_TEXTS = ("separator", "decimal", "encoding", "missing", "skip_lines", "sheet")
 
 
 def survey_files(path: Path, options: ReadingOptions, scratch: Path, most_bytes: int) -> Survey:
@@ -55,7 +53,7 @@ def survey_files(path: Path, options: ReadingOptions, scratch: Path, most_bytes:
 
 
 def _of_folders(layout: Layout, options: ReadingOptions) -> Survey:
-    given = [name for name in _OF_TEXTS if getattr(options, name) is not None]
+    given = [name for name in TEXT_OPTIONS if getattr(options, name) is not None]
     if given:
         raise InvalidData(f"`{given[0]}` is said, and files in folders have none")
     positions, labels = layout.media, _labels(layout)
@@ -108,7 +106,8 @@ def _of_table(layout: Layout, options: ReadingOptions, scratch: Path, most_bytes
             raise InvalidData(f"the table has a column {shown(files.kind)}, as that of the files is called: rename it")
         rest = None
         if names:
-            rest = survey_table(WithoutRows(table, names, out), found.media_type, found.reading, others, found.notes)
+            of = WithoutRows(table, names, out)
+            rest = survey_table(of, found.media_type, found.reading, others, found.notes, alone=False)
     unnamed = len(set(layout.media) - set(positions))
     if unnamed:
         notes.append(f"images and videos that no row of the table names are left out: {unnamed}")
