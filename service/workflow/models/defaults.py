@@ -20,4 +20,4 @@ def _for_one(of: InputTensor) -> str:
         return "text_embedding"
     if len(of.shape) <= 1:
         return TABLE
-    return "recurrent" if of.type == "video" or len(of.shape) >= FRAMES else "cnn"
+    return "recurrent" if len(of.shape) >= FRAMES else "cnn"
