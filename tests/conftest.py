@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,6 +11,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from tests import examples  # noqa: F401 - whose profile holds for all
+from tests.harness.fork_server import ForkServer
 from tests.harness.object_servers import Azurite, MiniStack
 from tests.harness.server import Server
 
@@ -25,6 +27,15 @@ torch.set_num_threads(1)
 # The time of an example depends on other processes and on imports, not on the code alone.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_server() -> Iterator[ForkServer]:
+    """Lets services start without the time of their imports."""
+    started = ForkServer()
+    Server.fork_server = started if sys.platform == "linux" else None
+    yield started
+    started.close()
 
 
 @pytest.fixture

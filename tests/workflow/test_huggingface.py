@@ -36,6 +36,7 @@ EXPORT = EXPORTS["huggingface"]
 COMBINATIONS = [
     (kind, columns, task) for kind in KINDS for columns in COLUMNS for task in TARGETS if may_learn(kind, task)
 ]
+FILES = [f"modeling{each}.py" for each in ("", "_encoders", "_networks", "_shapes", "_values")]
 EVERY = os.environ.get("EXPORTS") == "all"  # as in scripts/nightly
 
 
@@ -186,7 +187,7 @@ def test_the_same_version_makes_the_same_bytes(tmp_path: Path) -> None:
     EXPORT.write(made.source, again)
     assert again.read_bytes() == made.files["huggingface"].read_bytes()
     with ZipFile(again) as archive:
-        assert archive.namelist() == ["config.json", "README.md", "modeling.py", "model.safetensors"]
+        assert archive.namelist() == ["config.json", "README.md", *FILES, "model.safetensors"]
         tensors = archive.read("model.safetensors")
     assert hashlib.sha256(tensors).digest() == hashlib.sha256(made.source.state_dict.read_bytes()).digest()
 

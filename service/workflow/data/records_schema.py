@@ -24,13 +24,18 @@ def schema_of(records: Sequence[Mapping[str, Any]], names: list[str]) -> Schema:
     found = infer(gathered, options, day_first=False)
     reading = Reading(missing=found.missing)
     columns = [
-        _column(name, values, found.columns[name], reading)
+        surveyed(name, values, found.columns[name], reading)
         for name, values in zip(names, columns_of(records, names), strict=True)
     ]
     return Schema(rows=len(records), columns=columns, reading=reading)
 
 
-def _column(name: str, values: Sequence[Any], inferred: Inferred, reading: Reading) -> Column:
+def surveyed(name: str, values: Sequence[Any], inferred: Inferred, reading: Reading) -> Column:
+    """A column with its statistics, from values of JSON of the type that was inferred.
+
+    Raises:
+        InvalidValue: the first value that is not of that type.
+    """
     how = How(frozenset(reading.missing), date_format=inferred.date_format)
     assert inferred.type != "unsupported"  # noqa: S101 - the records of a spec hold only scalars
     kind, read = COLUMN_TYPES[inferred.type], column(values, RequestedColumn(inferred.type, exact=True), how)

@@ -7,10 +7,11 @@ import torch
 
 from service.workflow.data.table import Table
 from service.workflow.data.types.category import as_text
-from service.workflow.encode import raw_features
+from service.workflow.encode import blank_row, raw_inputs
 from service.workflow.errors import ExportFailed
 from service.workflow.exports.check_rows import batches
 from service.workflow.exports.export import Answers, Array, Predict, Source
+from service.workflow.input_tensors import take
 from service.workflow.look.points import Points
 from service.workflow.tasks import LABEL_THRESHOLD, Task
 
@@ -32,6 +33,8 @@ def check(source: Source, predict: Predict, points: Points | None) -> None:
     """
     usual = np.zeros(0)
     for batch in batches(source, points):
+        if not len(batch.rows) and not _answers_no_row(source):
+            continue
         expected = _own_answers(source, batch.rows)
         if not len(usual):
             usual = _magnitudes(expected)
@@ -90,11 +93,23 @@ def _compare_labels(
 
 def _own_answers(source: Source, rows: Table) -> Array:
     """The model's answers [n, outputs]."""
-    raw = raw_features(source.signature.inputs, rows.columns)
+    inputs = source.signature.inputs
     with torch.inference_mode():
-        if not len(raw):  # an ensemble cannot divide no row among its members
-            return np.asarray(source.model(raw.new_zeros(1, raw.shape[1])).numpy()[:0])
-        return np.asarray(source.model(raw).numpy())
+        if not len(rows):  # an ensemble cannot divide no row among its members, nor attention reshape them
+            return np.asarray(source.model(blank_row(inputs)).numpy()[:0])
+        return np.asarray(source.model(raw_inputs(inputs, rows.columns)).numpy())
+
+
+def _answers_no_row(source: Source) -> bool:
+    """Whether files answer to no row: those of models whose values have a shape only if torch does, whose attention cannot."""
+    row = blank_row(source.signature.inputs)
+    if not isinstance(row, torch.Tensor):
+        try:
+            with torch.inference_mode():
+                source.model(take(row, slice(0)))
+        except RuntimeError:
+            return False
+    return True
 
 
 def _magnitudes(answers: Array) -> Array:
