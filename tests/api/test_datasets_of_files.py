@@ -10,6 +10,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from tests.api.conftest import train
 from tests.harness.pictures import picture, zip_of
 from tests.harness.server import Server
 from tests.harness.until import until
@@ -121,6 +122,17 @@ def test_a_spec_without_a_target(http: httpx.Client, pets: str) -> None:
     answer = http.post("/v1/training-jobs/validate", json=spec)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_spec")
     assert answer.json()["errors"][0]["pointer"] == "/data/target"
+
+
+def test_a_training_without_a_target(http: httpx.Client) -> None:
+    """Folders are the classes of a spec that names none."""
+    files = {f"{each % 2}/{each}.png": picture(each, size=(8, 8)) for each in range(24)}
+    assert http.put("/v1/datasets/digits-in-folders", content=zip_of(files), headers=ZIP).status_code == 201
+    about = {"data": {"kind": "dataset", "dataset": "digits-in-folders"}, "loss": None, "training": {"epochs": 1}}
+    layers = [{"name": "Flatten"}, {"name": "Linear"}]
+    job = train(http, "digits-in-folders", model={"kind": "layers", "layers": layers}, **about)
+    assert job["spec"]["data"]["target"] == "label"
+    assert job["spec"]["data"]["features"]["image"]["size"] == [8, 8]
 
 
 def test_the_check_ends_when_its_client_leaves(server: Server, http: httpx.Client) -> None:

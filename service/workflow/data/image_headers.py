@@ -1,8 +1,8 @@
 """The headers of image files: format, size, number of frames, orientation, and the file without what its pixels do not need.
 
-They are read here, before a decoder sees the file, for two reasons. The limits of an image must hold before memory is taken for
-it. And Pillow reads metadata when it opens a file: EXIF in a JPEG file of 64 KB can make it take 350 MB, since each of its 5,000
-entries may name the same 64 KB.
+They are read here, before a decoder sees the file, because limits must hold before memory is taken for an image, and because
+Pillow parses metadata of strangers that pixels do not need: EXIF, text, colour profiles, Photoshop's blocks, previews. It warns
+of faults in them, and refuses pictures for the size of their texts.
 
 Sources: PNG (Third Edition) 11; ITU-T T.81 B; RFC 9649 (WebP) 2; GIF89a; EXIF 2.32, 4.6.2.
 """
@@ -15,7 +15,7 @@ IMAGE_TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "
 READ = "PNG, JPEG, WebP and GIF are read"
 MOST_BLOCKS = 100_000  # of a file: chunks, segments, frames
 MOST_GIF_BLOCKS = 1_000_000  # of at most 255 bytes each
-MOST_SCANS = 100  # of a progressive JPEG file, each of which is a pass over all pixels; 10 are usual
+MOST_SCANS = 50  # of a progressive JPEG file, each of which is a pass over all pixels; 10 are usual
 
 PNG, JPEG, GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", (b"GIF87a", b"GIF89a")
 OTHERS = (  # (where, what is there, what the file is)
@@ -91,12 +91,16 @@ def truncated() -> BadImage:
 
 def _other(data: bytes) -> str:
     named = (name for at, start, name in OTHERS if data[at : at + len(start)] == start)
-    return "SVG or other XML" if SVG.match(data[:1000].removeprefix(b"\xef\xbb\xbf")) else next(named, "no such image")
+    return (
+        "SVG or other XML"
+        if SVG.match(data[:1000].removeprefix(b"\xef\xbb\xbf"))
+        else next(named, "no image of a known format")
+    )
 
 
 def _png(data: bytes, *, animated: bool) -> Header:
     wanted = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"} | ({b"acTL", b"fcTL", b"fdAT"} if animated else set())
-    kept, exif, palette, frames = [PNG], b"", b"", 0
+    kept, exif, palette, frames, kind, pixels = [PNG], b"", b"", 0, b"", False
     for kind, start, length in _png_chunks(data):
         if kind in wanted:
             kept.append(data[start - 8 : start + length + 4])
@@ -105,11 +109,12 @@ def _png(data: bytes, *, animated: bool) -> Header:
         elif kind == b"PLTE":
             palette = data[start : start + length]
         frames += kind == b"fcTL"
+        pixels |= kind == b"IDAT"
     header = data[16:29]  # of IHDR
     if data[12:16] != b"IHDR":
         raise damaged()
-    if len(header) < 13:
-        raise truncated()
+    if len(header) < 13 or not pixels:
+        raise damaged() if kind == b"IEND" else truncated()
     width, height, kind_of_colour = int.from_bytes(header[:4]), int.from_bytes(header[4:8]), header[9]
     grey = kind_of_colour in (0, 4) or (kind_of_colour == 3 and _grey(palette))
     return Header("PNG", width, height, max(1, frames), grey, _orientation(exif), b"".join(kept))
@@ -141,7 +146,7 @@ def _jpeg(data: bytes) -> Header:
         length = int.from_bytes(data[at : at + 2])
         segment = data[at + 2 : at + length]
         if marker == 0xD9 or length < 2:
-            raise damaged()
+            raise damaged() if at + 2 <= len(data) else truncated()
         if marker == 0xDA:
             kept.append(data[at - 2 :])
             return _jpeg_header(shape, exif, b"".join(kept))
@@ -261,7 +266,7 @@ def _orientation(exif: bytes) -> int:
 
     first = number(4, 4)
     for entry in range(first + 2, first + 2 + 12 * min(number(first, 2), 1000), 12):
-        if number(entry, 2) == 0x0112:
+        if (number(entry, 2), number(entry + 2, 2)) == (0x0112, 3):  # a number of 16 bits
             value = number(entry + 8, 2)
             return value if 1 <= value <= 8 else 1
     return 1

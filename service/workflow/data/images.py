@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE_TYPES", "MOST_BYTES", "MOST_PIXELS", "BadImage", "ImageFacts", "check_image", "decode_image"]
 
 MOST_BYTES = 64 * 2**20
-MOST_PIXELS = 64_000_000  # 256 MB in memory
+MOST_PIXELS = 64_000_000  # of 4 bytes in memory
+COPIES = {"JPEG": 1, "PNG": 2, "GIF": 2, "WEBP": 4}  # of all pixels that are in memory while a file is decoded, at most
 DRAFT = 2  # a JPEG file is decoded to at least this many times the size that is wanted
 
 

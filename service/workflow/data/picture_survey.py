@@ -29,14 +29,14 @@ class PictureSurvey:
 
     def add(self, facts: _Facts) -> None:
         """Adds a file that was checked."""
-        self._formats[facts.format] += 1
+        self._formats[facts.format.lower()] += 1
         self._grey += facts.channels == 1
         for name, counter in self._sizes.items():
             counter[getattr(facts, name)] += 1
 
     def statistics(self) -> dict[str, Any]:
         """`height`, `width` and `frames`, each with `min`, `median` and `max`; `grey`, the number of files without colours;
-        `formats`, the number of files of each. Empty if there are no files."""
+        `formats`, the number of files of each, in lower case. Empty if there are no files."""
         if not self._formats:
             return {}
         sizes = {name: _spread(counter) for name, counter in self._sizes.items()}

@@ -2,7 +2,6 @@
 
 import io
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 
 from service.workflow.data import images, videos
 from service.workflow.data.image_headers import BadImage
+from service.workflow.data.picture_survey import PictureSurvey
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Files, Numbers
 from service.workflow.data.videos import NoVideoDecoder
@@ -155,13 +155,15 @@ def file_column(
     """The column of the schema with each row's file, without the rows that are left out."""
     known = [each for each in facts if each is not None]
     missing = len(facts) - len(known)
-    about: dict[str, Any] = {"files": len(known), "bytes": sum(each.size for each in known)}
-    about["formats"] = dict(sorted(Counter(each.format.lower() for each in known).items()))
-    about["width"] = _spread([each.width for each in known])
-    about["height"] = _spread([each.height for each in known])
-    about["channels"] = max((each.channels for each in known), default=3)
-    if kind == VIDEO:
-        about["frames"] = _spread([each.frames for each in known])
+    survey = PictureSurvey()
+    for each in known:
+        survey.add(each)
+    found = survey.statistics()
+    about: dict[str, Any] = {"files": len(known), "bytes": sum(each.size for each in known), **found}
+    about["formats"] = {name.lower(): count for name, count in found.get("formats", {}).items()}
+    about["channels"] = 1 if known and found["grey"] == len(known) else 3
+    if kind == IMAGE:
+        about.pop("frames", None)
     about["thumbnails"] = [*thumbnails]
     return Column(
         name=name,
@@ -173,12 +175,6 @@ def file_column(
         reason=f"{len(known)} files are {kind}s",
         examples=[each[:60] for each in names[:3]],
     )
-
-
-def _spread(numbers: Sequence[int]) -> dict[str, int]:
-    if not numbers:
-        return {}
-    return {"min": min(numbers), "median": int(np.median(numbers)), "max": max(numbers)}
 
 
 def shown_file(row: int, name: str, facts: FileFacts | None) -> dict[str, Any] | None:

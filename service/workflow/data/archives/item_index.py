@@ -1,5 +1,5 @@
-"""Two files beside a data set of files, which its survey writes and the service reads: where each row's bytes are in the data set,
-and small pictures of some rows."""
+"""Two files beside a data set of files, which its survey writes and the service reads: where each row's bytes are in the data
+set, and small pictures of some rows."""
 
 import struct
 import zipfile

@@ -40,10 +40,14 @@ def extract_table(layout: Layout, scratch: Path) -> Path:
     assert layout.table is not None  # noqa: S101 - the caller has checked it
     path = scratch / PurePosixPath(layout.name(layout.table)).name.lower()
     name = layout.directory.names[layout.table]
-    with archive_errors("the zip file"), zipfile.ZipFile(layout.directory.files.path) as archive:
-        with archive.open(name) as packed, path.open("wb") as file:
-            while chunk := packed.read(CHUNK):
-                file.write(chunk)
+    with (
+        archive_errors("the zip file"),
+        zipfile.ZipFile(layout.directory.files.path) as archive,
+        archive.open(name) as packed,
+        path.open("wb") as file,
+    ):
+        while chunk := packed.read(CHUNK):
+            file.write(chunk)
     return path
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from service.workflow.data.image_headers import IMAGE_TYPES, BadImage, read_header
-from service.workflow.data.images import decode_image
+from service.workflow.data.images import COPIES, decode_image
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Files, Numbers, Values
 from service.workflow.data.tensor_cache import TensorCache
@@ -121,12 +121,12 @@ class Image(ShapedType):
         return torch.from_numpy(column)
 
     def pixels(self, value: Any) -> int:
-        """Those of the file; 0 if it cannot be read, which `from_request` says."""
+        """Those of the file, times its copies in memory; 0 if it cannot be read, which `from_request` says."""
         try:
             header = read_header(value)
         except BadImage:
             return 0
-        return header.width * header.height
+        return header.width * header.height * COPIES[header.format]
 
     def from_request(self, of: "Input", values: Sequence[Any]) -> Values:
         """Decodes the files of a request, one after another."""

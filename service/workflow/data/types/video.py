@@ -62,7 +62,8 @@ class Video(ShapedType):
     def resolved(self, feature: Feature, column: Column) -> Feature:
         """Size and channels are by default those of images."""
         assert isinstance(feature, VideoFeature)  # noqa: S101 - it is of `self.feature`
-        if not DEMUXERS.keys().isdisjoint(column.statistics.get("formats", {})) and not decoder_installed():
+        formats = {each.upper() for each in column.statistics.get("formats", {})}
+        if not formats.isdisjoint(DEMUXERS) and not decoder_installed():
             raise invalid("", str(NoVideoDecoder()))
         frames, size = feature.frames or DEFAULT_FRAMES, feature.size or default_size(column)
         channels = feature.channels or default_channels(column)
