@@ -154,7 +154,7 @@ def test_a_body_is_one_image_and_its_bytes_say_of_which_format(http: httpx.Clien
 
 def test_forms(http: httpx.Client, pets: str, mixed: str) -> None:
     wanted = answers(http.post(pets, json={"instances": [b64(PNG), b64(JPEG)]}))
-    files = [("image", ("a.png", PNG)), ("image", ("b", JPEG, "image/png"))]
+    files: Any = [("image", ("a.png", PNG)), ("image", ("b", JPEG, "image/png"))]
     assert close(answers(http.post(pets, files=files)), wanted)
     together = answers(http.post(mixed, json={"instances": [[b64(PNG), 0.5], {"age": None, "image": b64(JPEG)}]}))
     assert np.allclose(answers(http.post(mixed, files=files, data={"age": ["0.5", ""]})), together, atol=1e-6)

@@ -14,6 +14,7 @@ from service.serving.limits import invalid
 from service.serving.memory_budget import take
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.tensor_cache import TensorCache
+from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.data.values import InvalidValue
@@ -157,6 +158,8 @@ def _item(of: Input, value: Any) -> tuple[Any, str]:
             value = value.decode()
         except UnicodeDecodeError:
             return None, "is not UTF-8"
+    if kind.ids(of) is not None and isinstance(value, bool | int | float):
+        value = as_text(value)
     if isinstance(value, str):
         return _item_of_text(of, kind, value)
     if value is None or (isinstance(value, bytes) and kind.files):
