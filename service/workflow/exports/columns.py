@@ -14,6 +14,7 @@ from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.encode import raw_dtype, shaped_inputs, table_inputs
+from service.workflow.exports.embedding_bags import replace_bags
 from service.workflow.exports.export import Source
 from service.workflow.model import Model, restore
 from service.workflow.models.input_shapes import FEATURES
@@ -130,13 +131,15 @@ def _missing_numbers(inputs: list[Input], dtype: torch.dtype) -> torch.Tensor | 
     return torch.tensor([[*row, *[torch.nan] * (most - len(row))] for row in each], dtype=dtype) if most else None
 
 
-def trace(source: Source) -> "ExportedProgram":
+def trace(source: Source, *, bags: bool = True) -> "ExportedProgram":
     """The model as a graph of torch's operations for any number of rows: `OfTensors` if values have a shape, else `OfColumns`.
-    Raises what `torch.export` raises."""
+    Without `bags`, `nn.EmbeddingBag` is replaced. Raises what `torch.export` raises."""
     rows = {0: torch.export.Dim.DYNAMIC}
     # Tensors that were mapped from a file may share one storage, which torch.export.save cannot divide by types.
     tensors = {name: tensor.clone() for name, tensor in source.model.tensors().items()}
     model, signature = restore(source.spec, source.signature, tensors), source.signature
+    if not bags:
+        replace_bags(model.network)
     given = {each.name: torch.zeros(ROWS_TRACED, *each.shape, dtype=each.dtype) for each in exported_inputs(signature)}
     with torch.no_grad():
         if model.shaped:
