@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 from torch import nn
 
+from service.workflow.data.texts.encoding import EncodingName
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.spec_base import SpecBase
 from service.workflow.tasks import Task
@@ -18,6 +19,10 @@ class ModelKind(SpecBase):
     heads: ClassVar[bool] = True  # whether `build` accepts a head
     normalizes: ClassVar[bool] = True  # whether its features are normalized when the spec does not say
     stops_early: ClassVar[bool] = True  # whether it stops early when the spec does not say
+
+    text_encoding: ClassVar[EncodingName] = (
+        "ngrams"  # of a text, when the spec does not say; "bpe" if it needs their order
+    )
 
     kind: str
 
