@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from service.workflow.data.archives.read import read_archive
-from service.workflow.data.formats import ZIP
+from service.workflow.data.arrays.read import read_arrays
+from service.workflow.data.formats import NPY, NPZ, ZIP
 from service.workflow.data.read import read
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import RequestedColumn, Table
@@ -23,4 +24,6 @@ def read_stored(
     """
     if media_type == ZIP:
         return read_archive(path, schema, wanted, scratch)
+    if media_type in (NPZ, NPY):
+        return read_arrays(path, media_type, schema, wanted, scratch)
     return read(path, media_type, schema, wanted, scratch)

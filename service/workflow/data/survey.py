@@ -16,6 +16,9 @@ import orjson
 from service.liveness import beat, die_with
 from service.workflow.data.archives.layout import is_archive_of_files
 from service.workflow.data.archives.survey import survey_files
+from service.workflow.data.arrays.array_file import is_archive_of_arrays, is_array
+from service.workflow.data.arrays.survey import survey_arrays
+from service.workflow.data.formats import NPY, NPZ
 from service.workflow.data.formats.compression import members_of
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import limit_this_process
@@ -35,7 +38,10 @@ def survey(path: Path, media_type: str, options: ReadingOptions | None = None, m
     options = options or ReadingOptions()
     with TemporaryDirectory(dir=path.parent) as folder:
         scratch = Path(folder)
-        if is_archive_of_files(members_of(path)):
+        members = members_of(path)
+        if media_type in (NPZ, NPY) or is_array(path) or is_archive_of_arrays(members):
+            found = survey_arrays(path, NPY if is_array(path) else NPZ, options, scratch, most_bytes)
+        elif is_archive_of_files(members):
             found = survey_files(path, options, scratch, most_bytes)
         else:
             found = survey_table_file(path, media_type, options, scratch, most_bytes)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 HEAD_ROWS = 1000
+TEXT_OPTIONS = ("separator", "decimal", "encoding", "missing", "skip_lines", "sheet")  # of how texts are read
 
 
 @dataclass(frozen=True)

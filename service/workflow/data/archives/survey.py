@@ -30,13 +30,11 @@ from service.workflow.data.records_schema import surveyed
 from service.workflow.data.schema import Archive, Column, Schema
 from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import short_head
-from service.workflow.data.table_survey import HEAD_ROWS, Survey, check_names, survey_table
+from service.workflow.data.table_survey import HEAD_ROWS, TEXT_OPTIONS, Survey, check_names, survey_table
 from service.workflow.data.types.category import Category
 from service.workflow.data.values import InvalidValue
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
-
-_OF_TEXTS = ("separator", "decimal", "encoding", "missing", "skip_lines", "sheet")
 
 
 def survey_files(path: Path, options: ReadingOptions, scratch: Path, most_bytes: int) -> Survey:
@@ -55,7 +53,7 @@ def survey_files(path: Path, options: ReadingOptions, scratch: Path, most_bytes:
 
 
 def _of_folders(layout: Layout, options: ReadingOptions) -> Survey:
-    given = [name for name in _OF_TEXTS if getattr(options, name) is not None]
+    given = [name for name in TEXT_OPTIONS if getattr(options, name) is not None]
     if given:
         raise InvalidData(f"`{given[0]}` is said, and files in folders have none")
     positions, labels = layout.media, _labels(layout)

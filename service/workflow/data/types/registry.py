@@ -7,6 +7,7 @@ from service.workflow.data.types.datetime import Datetime
 from service.workflow.data.types.image import Image
 from service.workflow.data.types.number import Number
 from service.workflow.data.types.text import Text
+from service.workflow.data.types.tensor import TensorType
 from service.workflow.data.types.video import Video
 
 COLUMN_TYPES: dict[str, ColumnType] = {
@@ -19,6 +20,7 @@ COLUMN_TYPES: dict[str, ColumnType] = {
         Text(),
         Image(),
         Video(),
+        TensorType(),
     )
 }
 
