@@ -59,13 +59,8 @@ def described(
         of_type.add_texts(read)
     else:
         of_type.add_numbers(present)
-<<<<<<< HEAD
     few = kind.lists_values and len(distinct) <= MOST_VALUES_KEPT
-    labels = kind.record_labels(values, present, how)
-=======
-    few = len(distinct) <= MOST_VALUES_KEPT
     labels = Counter[Any]() if values is None else kind.record_labels(values, present, how)
->>>>>>> zip
     return Column(
         name=name,
         type=inferred.type,

@@ -6,8 +6,8 @@ from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.datetime import Datetime
 from service.workflow.data.types.image import Image
 from service.workflow.data.types.number import Number
-from service.workflow.data.types.text import Text
 from service.workflow.data.types.tensor import TensorType
+from service.workflow.data.types.text import Text
 from service.workflow.data.types.video import Video
 
 COLUMN_TYPES: dict[str, ColumnType] = {
