@@ -156,7 +156,7 @@ def test_dates_as_numbers_and_objects() -> None:
 
 def test_every_column_type_has_a_reader() -> None:
     readers = [runpy.run_path(str(each)).get("READERS", {}) for each in FILES]
-    assert {name for each in readers for name in each} == COLUMN_TYPES.keys()
+    assert {name for each in readers for name in each} >= COLUMN_TYPES.keys()
 
 
 NEEDED: dict[str, dict[str, Any]] = {

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import torch
+from torch import nn
 
 from service.workflow.data.table import Table
 from service.workflow.data.types.category import as_text
@@ -101,14 +102,18 @@ def _own_answers(source: Source, rows: Table) -> Array:
 
 
 def _answers_no_row(source: Source) -> bool:
-    """Whether files answer to no row: those of models whose values have a shape only if torch does, whose attention cannot."""
+    """Whether files must answer to no row. Not if torch itself does not, whose attention cannot, nor if there is a recurrent
+    layer: ONNX Runtime ends its process then."""
+    if any(isinstance(each, nn.RNNBase) for each in source.model.modules()):
+        return False
     row = blank_row(source.signature.inputs)
-    if not isinstance(row, torch.Tensor):
-        try:
-            with torch.inference_mode():
-                source.model(take(row, slice(0)))
-        except RuntimeError:
-            return False
+    if isinstance(row, torch.Tensor):
+        return True
+    try:
+        with torch.inference_mode():
+            source.model(take(row, slice(0)))
+    except RuntimeError:
+        return False
     return True
 
 

@@ -12,7 +12,9 @@ from service.workflow.data.table import Numbers, Table, Texts, plain
 from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.encode import raw_dtype, shaped_inputs, table_inputs
+from service.workflow.exports.embedding_bags import replace_bags
 from service.workflow.exports.export import Source
 from service.workflow.model import Model, restore
 from service.workflow.models.input_shapes import FEATURES
@@ -109,14 +111,16 @@ def exported_inputs(signature: Signature) -> list[ExportedInput]:
     """Those of a model, in order: `columns`, if there are columns of a table, with a `_` appended where another input has this
     name, and the inputs whose values have a shape."""
     shaped, names = shaped_inputs(signature.inputs), [each.name for each in table_inputs(signature.inputs)]
-    own = [
-        ExportedInput(each.name, kind.blank(each, 0).dtype, list(each.shape or ()), [each.name])
-        for each, kind in shaped
-    ]
+    own = [ExportedInput(each.name, _dtype(each, kind), list(each.shape or ()), [each.name]) for each, kind in shaped]
     columns = "columns"
     while any(each.name == columns for each in own):
         columns += "_"
     return [ExportedInput(columns, torch.float64, [len(names)], names), *own] if names else own
+
+
+def _dtype(of: Input, kind: ShapedType) -> torch.dtype:
+    """The type of an exported input's numbers: ids are int64, as other software has them."""
+    return kind.blank(of, 0).dtype if kind.ids(of) is None else torch.int64
 
 
 def _missing_numbers(inputs: list[Input], dtype: torch.dtype) -> torch.Tensor | None:
@@ -127,13 +131,15 @@ def _missing_numbers(inputs: list[Input], dtype: torch.dtype) -> torch.Tensor | 
     return torch.tensor([[*row, *[torch.nan] * (most - len(row))] for row in each], dtype=dtype) if most else None
 
 
-def trace(source: Source) -> "ExportedProgram":
+def trace(source: Source, *, bags: bool = True) -> "ExportedProgram":
     """The model as a graph of torch's operations for any number of rows: `OfTensors` if values have a shape, else `OfColumns`.
-    Raises what `torch.export` raises."""
+    Without `bags`, `nn.EmbeddingBag` is replaced. Raises what `torch.export` raises."""
     rows = {0: torch.export.Dim.DYNAMIC}
     # Tensors that were mapped from a file may share one storage, which torch.export.save cannot divide by types.
     tensors = {name: tensor.clone() for name, tensor in source.model.tensors().items()}
     model, signature = restore(source.spec, source.signature, tensors), source.signature
+    if not bags:
+        replace_bags(model.network)
     given = {each.name: torch.zeros(ROWS_TRACED, *each.shape, dtype=each.dtype) for each in exported_inputs(signature)}
     with torch.no_grad():
         if model.shaped:
@@ -164,7 +170,8 @@ def shaped_tensors(signature: Signature, rows: Table) -> dict[str, torch.Tensor]
     """The raw tensors of the inputs whose values have a shape, by their names."""
     cache, columns = TensorCache(), rows.columns
     return {
-        each.name: kind.to_tensor(each, columns[each.name], cache) for each, kind in shaped_inputs(signature.inputs)
+        each.name: kind.to_tensor(each, columns[each.name], cache).to(_dtype(each, kind))
+        for each, kind in shaped_inputs(signature.inputs)
     }
 
 

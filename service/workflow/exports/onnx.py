@@ -22,7 +22,8 @@ Run = Callable[[Mapping[str, Numbers]], list[Any]]
 
 def write(source: Source, path: Path) -> None:
     """Writes the file. Raises what torch and onnx raise for a model that they cannot convert."""
-    program = torch.onnx.export(trace(source), dynamo=True, verbose=False, external_data=False, optimize=True)
+    traced = trace(source, bags=False)
+    program = torch.onnx.export(traced, dynamo=True, verbose=False, external_data=False, optimize=True)
     if program is None:
         raise RuntimeError("torch has returned no model")
     model = with_named_columns(program.model_proto, source.signature, _columns(source))

@@ -17,6 +17,7 @@ COLUMN_TYPES: dict[str, ColumnType] = {
         Category(),
         Boolean(),
         Datetime(),
+        Text(),
         Image(),
         Text(),
         Video(),

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from modeling_texts import read_text
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -151,6 +153,7 @@ READERS: dict[str, tuple[Callable[[Any, Config], Tensor], str]] = {
     "image": (read_image, "an image"),
     "video": (read_video, "a video"),
     "tensor": (read_tensor, "an array of numbers"),
+    "text": (read_text, "a text"),
 }
 SHAPED = frozenset(READERS)  # types whose values have a shape
 
