@@ -97,6 +97,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     workflow.ExportFailed: (409, "export_failed"),
     workflow.WorkflowError: (422, "invalid_spec"),
     serving.Overloaded: (429, "overloaded"),
+    serving.BodyNotTaken: (415, "unsupported_media_type"),
     serving.AnswerTooLarge: (413, "too_large"),
     serving.ClientGone: (400, "invalid_request"),  # which no client reads
     serving.DeadlineExceeded: (504, "deadline_exceeded"),
@@ -214,7 +215,8 @@ def answer_to(error: Exception) -> Response:
             return _storage_error(error)
         return _internal_error(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
-    answer = problem(status, code, _summary(faults) if faults else str(error), faults)
+    in_words = isinstance(error, workflow.BrokenFiles)  # whose message says more than its faults
+    answer = problem(status, code, _summary(faults) if faults and not in_words else str(error), faults)
     if isinstance(error, access.Unauthorized):
         challenge = 'Bearer error="invalid_token"' if isinstance(error, access.UnknownKey) else "Bearer"
         answer.headers["WWW-Authenticate"] = challenge

@@ -12,6 +12,7 @@ from service.workflow.data.reading import ReadingOptions
 from service.workflow.errors import Fault, step
 from service.workflow.spec_base import MOST_FAULTS, FaultBudget, faults, shown
 
+TRUTH = {"true": True, "false": False}
 TAB = {"\\t": "\t", "tab": "\t"}  # a tab is hard to type
 BY_COLUMN = {"types": '{"zip": "category"}', "date_formats": '{"born": "%d.%m.%Y"}'}
 CHANGED = ("reading", "types")
@@ -98,6 +99,10 @@ def _value(name: str, given: list[str]) -> Any:
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
             raise ValueError("expected a whole number of lines from 0 to 10000")
         return int(text)
+    if name == "skip_broken":
+        if text not in TRUTH:
+            raise ValueError("expected true or false")
+        return TRUTH[text]
     return _object(name, text) if name in BY_COLUMN else text
 
 

@@ -13,12 +13,12 @@ from service.api.errors import UnsupportedMediaType
 from service.api.forms import Form, form_on_disk
 from service.api.reading_options import options_of
 from service.api.schemas.bodies import FORM
-from service.workflow.data.formats import CSV, FORMATS, JSON, JSON_LINES
+from service.workflow.data.formats import CSV, FORMATS, JSON, JSON_LINES, NPY, NPZ, ZIP
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.sniff import MEDIA_TYPES, SUFFIXES
 
 BYTES = "application/octet-stream"
-USUAL = (*FORMATS, FORM, BYTES)  # media types in messages; more are accepted
+USUAL = (*FORMATS, ZIP, NPZ, NPY, FORM, BYTES)  # media types in messages; more are accepted
 PACKED = (".gz", ".zip")
 
 

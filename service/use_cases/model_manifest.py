@@ -6,11 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.names import LONGEST_NAME
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import step
 from service.workflow.look.examples import Count
 from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task
+
+MOST_DIMENSIONS, MOST_SIZE = 4, 2**20  # of the shape of a value
 
 Word = Annotated[str, Field(max_length=256)]
 Part = Annotated[str, Field(max_length=20)]
@@ -71,6 +74,10 @@ def check_signature(signature: Signature) -> None:
             raise ValueError(f"{at}: expected 1 to {MOST_COLUMNS} of them, with different names")
         if not all(0 < len(name) <= LONGEST_NAME for name in names):
             raise ValueError(f"{at}: a name has 1 to {LONGEST_NAME} characters")
+    for position, given in enumerate(signature.inputs):
+        if COLUMN_TYPES[given.type].shaped != _is_shape(given.shape):
+            rule = f"expected {'1 to 4 sizes' if COLUMN_TYPES[given.type].shaped else 'none'}, for its type is {given.type}"
+            raise ValueError(f"/signature/inputs/{position}/shape: {rule}")
     wanted = {Task.REGRESSION: "number", Task.MULTILABEL: "label"}.get(signature.task, "class")
     if signature.classifies and len(signature.outputs) != 1:
         raise ValueError(f"/signature/outputs: a {signature.task} model has one output")
@@ -78,6 +85,10 @@ def check_signature(signature: Signature) -> None:
         if output.type != wanted or bool(output.classes) != (wanted != "number"):
             rule = f"expected a {wanted}{' with its classes' if wanted != 'number' else ''}"
             raise ValueError(f"/signature/outputs/{position}: {rule}, for the task is {signature.task}")
+
+
+def _is_shape(shape: list[int] | None) -> bool:
+    return shape is not None and 1 <= len(shape) <= MOST_DIMENSIONS and all(1 <= size <= MOST_SIZE for size in shape)
 
 
 def check_confusion(manifest: ModelManifest) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from service.use_cases.model_manifest import ModelManifest
-from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.encode import shaped_inputs, table_inputs
 from service.workflow.errors import step
 from service.workflow.look.available import PLOTS, available
 from service.workflow.look.points import (
@@ -49,8 +49,8 @@ def check_points(points: Points, signature: Signature) -> None:
     first: dict[str, Any] = {name: getattr(points, name) for name in ("truth", "prediction", "probability")}
     _check_target("", first, signature.outputs[0], rows)
     _check_more_targets(points, signature)
-    names = [each.name for each in signature.inputs if not COLUMN_TYPES[each.type].shaped]
-    if not set(points.features) <= set(names) or not set(names[:1]) <= set(points.features):
+    names = [each.name for each in table_inputs(signature.inputs)]
+    if not set(names[:1]) <= set(points.features) <= set(names):
         raise ValueError("/features: expected the first inputs of the model, by name")
     for name, values in points.features.items():
         _check_length(f"/features{step(name)}", values, rows)
@@ -90,7 +90,7 @@ def _check_length(at: str, values: Sequence[Any], rows: int) -> None:
 
 
 def _check_examples(points: Points, signature: Signature) -> None:
-    shaped = {each.name for each in signature.inputs if COLUMN_TYPES[each.type].shaped}
+    shaped = {each.name for each, _ in shaped_inputs(signature.inputs)}
     if not set(points.lengths) <= shaped:
         raise ValueError("/lengths: expected inputs of the model that are texts")
     for name, values in points.lengths.items():

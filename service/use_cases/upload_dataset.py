@@ -18,9 +18,10 @@ from model_store.errors import Corrupt, NotFound
 from model_store.os_errors import storage_errors
 from service.use_cases.attempt_store import DATA
 from service.use_cases.child_process import OutputTooLarge, run
+from service.workflow.data.archives.item_index import ITEMS, THUMBNAILS
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import most_memory, most_processor_seconds
-from service.workflow.errors import InvalidData
+from service.workflow.errors import BrokenFiles, Fault, InvalidData
 from service.workflow.spec_base import FaultBudget, faults
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,8 @@ T = TypeVar("T")
 
 HEAD = "head.json"
 MOST_HEAD_BYTES = 16 * 2**20  # that are read of it; earlier versions wrote it without a bound
-MOST_SECONDS = 600
+LEAST_SECONDS = 600  # that reading any file may take
+SECONDS_PER_MEBIBYTE = 2  # of larger files
 MOST_SURVEY_BYTES = 64 * 2**20  # of the JSON that a survey prints
 MOST_LOGGED = 2000  # characters of a survey's stderr
 MOST_AT_ONCE = 2
@@ -142,11 +144,12 @@ def _publish(
 ) -> tuple[Version, bool]:
     head = path.with_name(HEAD)
     head.write_bytes(orjson.dumps(found["head"]))
+    beside = {each: path.with_name(each) for each in (ITEMS, THUMBNAILS) if path.with_name(each).exists()}
     manifest = {"format": 2, "bytes": path.stat().st_size, "digest": digest, "options": requested}
     manifest |= {each: found[each] for each in ("media_type", "schema", "notes")}
     # Of several requests with the same file at the same time, one makes the version.
     key = f"upload:{hashlib.sha256(orjson.dumps([digest, requested], option=orjson.OPT_SORT_KEYS)).hexdigest()}"
-    return store.datasets.publish_once(name, manifest, {DATA: path, HEAD: head}, key=key, since=since)
+    return store.datasets.publish_once(name, manifest, {DATA: path, HEAD: head, **beside}, key=key, since=since)
 
 
 def first_rows(store: Store, version: Version, most: int) -> list[dict[str, Any]]:
@@ -204,22 +207,23 @@ def _merged(before: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 async def _survey(path: Path, media_type: str, options: ReadingOptions, most_bytes: int) -> dict[str, Any]:
+    size = path.stat().st_size
+    most_seconds = max(LEAST_SECONDS, SECONDS_PER_MEBIBYTE * (size >> 20))
     try:
         done = await run(
             "service.workflow.data.survey",
             *(str(path), media_type, str(most_bytes)),
             stdin=options.model_dump_json(exclude_defaults=True).encode(),  # may be too long for an argument
             environment={"TMPDIR": str(path.parent), "POLARS_MAX_THREADS": "2"},
-            most_seconds=MOST_SECONDS,
+            most_seconds=most_seconds,
             most_bytes=MOST_SURVEY_BYTES,
         )
     except TimeoutError:
-        raise InvalidData(TOO_LONG.format(MOST_SECONDS)) from None
+        raise InvalidData(TOO_LONG.format(most_seconds)) from None
     except OutputTooLarge:
         raise InvalidData("there is more to be said of the file's columns than is kept") from None
     if done.stderr:
         log.warning("stderr of the process that read an upload: %s", done.stderr.decode(errors="replace")[:MOST_LOGGED])
-    size = path.stat().st_size
     if done.status == -signal.SIGXCPU:
         raise InvalidData(TOO_LONG.format(f"{most_processor_seconds(size)} processor"))
     if done.status:
@@ -228,6 +232,8 @@ async def _survey(path: Path, media_type: str, options: ReadingOptions, most_byt
             f"the file cannot be read: its reader stopped, at an error or for want of memory ({most} MiB)"
         )
     found: dict[str, Any] = orjson.loads(done.stdout)
+    if "faults" in found:
+        raise BrokenFiles(found["error"], [Fault(*each) for each in found["faults"]])
     if "error" in found:
         raise InvalidData(found["error"])
     return found

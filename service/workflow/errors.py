@@ -1,5 +1,6 @@
 """The errors of the workflow. The docstring of each class is its default message."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -50,6 +51,14 @@ class InvalidInstances(WorkflowError):
 
 class InvalidData(WorkflowError):
     """The data cannot be read or cannot be learned from."""
+
+
+class BrokenFiles(InvalidData):
+    """Too many files of a data set are broken. `faults` are the first of them: the pointer is `/` and the name of the file."""
+
+    def __init__(self, message: str, faults: Sequence[Fault]) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class TrainingDiverged(WorkflowError):

@@ -66,6 +66,11 @@ class Signature(BaseModel):
     encoding: str | None = None  # of the data's text, where it is not UTF-8
 
     @cached_property
+    def shaped(self) -> bool:
+        """Whether values of any input have a shape, such as an image."""
+        return any(each.shape is not None for each in self.inputs)
+
+    @cached_property
     def has_missing_numbers(self) -> bool:
         """Whether any input has a number, such as -999, for a missing value."""
         return any(each.how.missing_numbers for each in self.inputs)

@@ -12,8 +12,9 @@ import pytest
 
 from service.workflow.data.read import read
 from service.workflow.data.reading import ReadingOptions
-from service.workflow.data.survey import Survey, survey
+from service.workflow.data.survey import survey
 from service.workflow.data.table import RequestedColumn, Texts
+from service.workflow.data.table_survey import Survey
 from service.workflow.errors import InvalidData
 from tests.workflow.corpus import (
     booleans,

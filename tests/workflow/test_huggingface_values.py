@@ -18,7 +18,7 @@ from service.workflow.errors import InvalidSpec
 from service.workflow.exports.huggingface.config import describe_input
 from service.workflow.exports.huggingface.folder import MODELING
 from service.workflow.models import layers
-from service.workflow.models.input_shapes import InputShapes
+from service.workflow.models.input_shapes import InputShapes, InputTensor
 from service.workflow.models.layers import LayersSpec
 from service.workflow.signature import Input
 from tests.examples import examples
@@ -171,6 +171,11 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Fold": {"output_size": [2, 2], "kernel_size": [2, 2]},
     "Unfold": {"kernel_size": [2, 2]},
     "TransformerEncoderLayer": {"nhead": 1, "dim_feedforward": 4},
+    "MultiheadAttention": {"num_heads": 2},
+    **{key: {"hidden_size": 3} for key in ("LSTM", "GRU", "RNN")},
+    **{key: {"embedding_dim": 3} for key in ("Embedding", "EmbeddingBag")},
+    "LazyLinear": {"out_features": 3},
+    **{f"LazyConv{of}{at}d": {"out_channels": 2, "kernel_size": 1} for of in ("", "Transpose") for at in (1, 2, 3)},
     "Upsample": {"scale_factor": 2.0},
     **{f"Adaptive{what}Pool{at}d": {"output_size": 1} for what in ("Avg", "Max") for at in (1, 2, 3)},
     **{f"{what}Pool{at}d": {"kernel_size": 1} for what in ("Avg", "Max") for at in (1, 2, 3)},
@@ -190,14 +195,15 @@ def test_every_layer_is_built_again(name: str) -> None:
         layer = {"name": name, **NEEDED.get(name, {})}
         try:
             kind = LayersSpec.model_validate({"layers": [*before, layer, {"name": "Flatten"}, {"name": "Linear"}]})
-            inputs = InputShapes.of_columns(96)
+            ids = 9 if name.startswith("Embedding") else None
+            inputs = InputShapes({"x": InputTensor((96,), ids=ids)})
             network = kind.build(inputs, 1, None).eval()
         except (InvalidSpec, ValueError):
             continue
         described = [{"name": name, **arguments} for name, arguments in kind.resolved(inputs, 1)]
         again = MODULE["build"](json.loads(json.dumps({"name": "Sequential", "layers": described}))).eval()
         again.load_state_dict(network.state_dict())
-        raw = torch.randn(5, 96)
+        raw = torch.randn(5, 96) if ids is None else torch.randint(0, ids, (5, 96))
         assert torch.equal(again(raw), network(raw))
         built += 1
     assert built, "no shape fits this layer"

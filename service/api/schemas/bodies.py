@@ -41,7 +41,9 @@ FILE_EXAMPLES = {
     "application/vnd.apache.parquet": "(a Parquet file)",
     "application/vnd.apache.arrow.file": "(an Arrow IPC file)",
     "application/vnd.apache.arrow.stream": "(an Arrow IPC stream)",
-    "application/zip": "(a file that GET …/versions/{version}/bundle has given)",
+    "application/zip": "(a zip file: a bundle of a version, or images in folders)",
+    "application/x-npz": "(a file of NumPy's savez with the arrays x and y)",
+    "application/x-npy": "(a file of NumPy's save)",
 }
 
 

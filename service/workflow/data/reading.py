@@ -40,6 +40,9 @@ class ReadingOptions(SpecBase):
     types: dict[ListedName, Annotated[TypeName, COUNTED]] = Field(
         default={}, max_length=10_000, description="of columns, by name"
     )
+    skip_broken: bool = Field(
+        default=False, description="whether any number of broken files is left out, not only 1 % of them"
+    )
 
     @field_validator("separator")
     @classmethod

@@ -62,14 +62,33 @@ class Column(BaseModel):
         return (self.values, self.counts) if self.labels is None else (self.labels, self.label_counts)
 
 
+class Archive(BaseModel):
+    """How a zip archive of files is a table: the column that has the files, and its type; and the name and the media type of the
+    table beside them. Without one, the folders of the files are their labels."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    type: TypeName
+    table: str | None = None
+    media_type: str | None = None
+
+
 class Schema(BaseModel):
-    """The columns of a table, its number of rows, and how its file is read."""
+    """The columns of a table, its number of rows, and how its file is read.
+
+    `target` is the column to learn of a spec that names none. `left_out` are the positions, from 0 and rising, of what is left
+    out of the file's rows, or files, since it is broken.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     rows: int
     columns: list[Column]
     reading: Reading = LEGACY_READING
+    target: str | None = None
+    archive: Archive | None = None
+    left_out: list[int] = []
 
     def column(self, name: str) -> Column | None:
         """The column of this name, or None."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from service.workflow.data.formats import ARROW_FILE, ARROW_STREAM, CSV, EXCEL, JSON, JSON_LINES, PARQUET
+from service.workflow.data.formats import ARROW_FILE, ARROW_STREAM, CSV, EXCEL, JSON, JSON_LINES, NPY, NPZ, PARQUET
 from service.workflow.data.formats.compression import compression_of, decompress, is_excel
 from service.workflow.data.formats.csv_header import COMMENT, lacks_name_of_rows
 from service.workflow.data.formats.excel import sheet_as_csv
@@ -18,7 +18,7 @@ from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
 MEDIA_TYPES = {
-    **{each: each for each in (CSV, EXCEL, JSON, JSON_LINES, PARQUET, ARROW_FILE, ARROW_STREAM)},
+    **{each: each for each in (CSV, EXCEL, JSON, JSON_LINES, PARQUET, ARROW_FILE, ARROW_STREAM, NPZ, NPY)},
     **dict.fromkeys(("application/csv", "text/x-csv", "application/vnd.ms-excel"), CSV),
     **dict.fromkeys(("text/tab-separated-values", "text/tsv"), CSV),
     **dict.fromkeys(("application/ndjson", "application/jsonl", "application/jsonlines"), JSON_LINES),
@@ -38,6 +38,8 @@ SUFFIXES = {
     ".pq": PARQUET,
     **dict.fromkeys((".arrow", ".feather", ".ipc"), ARROW_FILE),
     ".arrows": ARROW_STREAM,
+    ".npz": NPZ,
+    ".npy": NPY,
 }
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 2**18

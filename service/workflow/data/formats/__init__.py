@@ -24,6 +24,10 @@ JSON_LINES = "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"
 ARROW_FILE = "application/vnd.apache.arrow.file"
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
+# Data sets that are no single table: archives of files, and arrays.
+ZIP = "application/zip"
+NPZ = "application/x-npz"
+NPY = "application/x-npy"
 # For messages.
 NAMES = {
     CSV: "CSV",

@@ -58,11 +58,16 @@ def compression_of(path: Path) -> Compression | None:
 
 def is_excel(path: Path) -> bool:
     """Whether it is an Excel workbook."""
+    return WORKBOOK in members_of(path)
+
+
+def members_of(path: Path) -> list[str]:
+    """The names in the directory of a zip file, unchecked; none if it cannot be read, or is no zip file."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return WORKBOOK in archive.namelist()
+            return archive.namelist()
     except (*_DAMAGED_ERRORS, OSError):
-        return False
+        return []
 
 
 def decompress(path: Path, compression: Compression, scratch: Path, most: int) -> tuple[Path, str]:
@@ -71,7 +76,7 @@ def decompress(path: Path, compression: Compression, scratch: Path, most: int) -
     Raises:
         InvalidData: it is damaged, larger than `most` bytes or out of proportion to the file, or not one table.
     """
-    made, most = scratch / "unpacked", _most_of(path, most)
+    made, most = scratch / "unpacked", most_unpacked(path, most)
     with archive_errors(f"the {compression} file"), made.open("wb") as file:
         if compression == "gzip":
             with gzip.open(path) as packed:
@@ -90,11 +95,12 @@ def check_size(path: Path, most: int) -> None:
         InvalidData: it is damaged, larger than `most` bytes, or out of proportion to the file.
     """
     with archive_errors("the Excel file"), zipfile.ZipFile(path) as archive:
-        for _ in _chunks(map(archive.open, archive.infolist()), _most_of(path, most)):
+        for _ in _chunks(map(archive.open, archive.infolist()), most_unpacked(path, most)):
             pass
 
 
-def _most_of(path: Path, most: int) -> int:
+def most_unpacked(path: Path, most: int) -> int:
+    """How many bytes may come out of a file: `most`, and not out of proportion to it."""
     return min(most, FREE_OUTPUT + MOST_RATIO * path.stat().st_size)
 
 

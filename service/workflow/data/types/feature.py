@@ -45,7 +45,7 @@ class _ByType:
         from service.workflow.data.types.registry import COLUMN_TYPES
 
         classes: dict[type[Feature], None] = dict.fromkeys([Feature, *(each.feature for each in COLUMN_TYPES.values())])
-        return {"title": "feature", "anyOf": [each.model_json_schema() for each in classes]}
+        return {"title": "feature", "anyOf": [handler(each.__pydantic_core_schema__) for each in classes]}
 
 
 AnyFeature = Annotated[Feature, _ByType]

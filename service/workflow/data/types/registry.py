@@ -4,9 +4,23 @@ from service.workflow.data.types.boolean import Boolean
 from service.workflow.data.types.category import Category
 from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.datetime import Datetime
+from service.workflow.data.types.image import Image
 from service.workflow.data.types.number import Number
+from service.workflow.data.types.tensor import TensorType
+from service.workflow.data.types.video import Video
 
-COLUMN_TYPES: dict[str, ColumnType] = {each.name: each for each in (Number(), Category(), Boolean(), Datetime())}
+COLUMN_TYPES: dict[str, ColumnType] = {
+    each.name: each
+    for each in (
+        Number(),
+        Category(),
+        Boolean(),
+        Datetime(),
+        Image(),
+        Video(),
+        TensorType(),
+    )
+}
 
 
 def by_precedence() -> list[ColumnType]:
