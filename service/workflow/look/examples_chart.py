@@ -8,9 +8,9 @@ import altair as alt
 from service.workflow.look.axes import LARGE, Chart, extent
 from service.workflow.look.chart_data import ChartData
 from service.workflow.look.drawing import PARTS, chart, coloured, title
-from service.workflow.look.examples import Example, Examples
+from service.workflow.look.examples import MOST_OF_A_GROUP, Example, Examples, Group
 from service.workflow.look.text import distinct, text
-from service.workflow.look.tiles import FAINT, INK, WRONG, Tile, Words, layer, wrapped
+from service.workflow.look.tiles import FAINT, INK, WRONG, Tile, Words, isolated, layer, wrapped
 from service.workflow.parts import PARTS as ALL_PARTS
 
 TILE, GAP = 64, 8  # pixels of a picture, and between two
@@ -40,7 +40,8 @@ def groups(of: ChartData) -> Chart | None:
     else:
         about = f"from the smallest to the largest {of.name(of.targets[0])}, from {total:,} rows of the part train"
     drawn = _texts_of_groups(found) if found.text is not None else _pictures_of_groups(found)
-    return drawn.properties(title=title(f"Examples of {text(found.picture or found.text or '')}", about))
+    names = " and ".join(text(each) for each in (found.picture, found.text) if each is not None)
+    return drawn.properties(title=title(f"Examples of {names}", about))
 
 
 def worst(of: ChartData) -> Chart | None:
@@ -52,7 +53,9 @@ def worst(of: ChartData) -> Chart | None:
     total = max(of.rows.get(found.part, 0), len(found.worst))
     by = "by the probability of the truth" if of.signature.classifies else "by the distance from the truth"
     about = f"{found.part}, {len(drawn[1])} of {total:,} row{'s' if total != 1 else ''}, the worst first, {by}"
-    return drawn[0].properties(title=title(f"The worst answers: {of.name(of.targets[0])}", about))
+    several = f"{len(of.signature.outputs)} {'targets' if of.answers_numbers else 'labels'}"
+    what = several if len(of.signature.outputs) > 1 else of.name(of.targets[0])
+    return drawn[0].properties(title=title(f"The worst answers: {what}", about))
 
 
 def class_counts(of: ChartData) -> Chart | None:
@@ -105,38 +108,49 @@ def _histogram(of: ChartData, values: list[float], about: alt.Title, name: str, 
         (min(int((min(max(value, low), high) - low) / step), BINS - 1), part)
         for value, part in zip(values, of.points.part, strict=True)
     )
-    rows = [
-        {"from": low + at * step, "to": low + (at + 1) * step, "rows": count, "part": part, "order": order}
-        for order, part in enumerate(ALL_PARTS)
-        for at, count in sorted((at, count) for (at, its), count in counts.items() if its == part)
-    ]
-    bars = chart(rows, about, LARGE[0], 160).mark_bar(stroke="white", strokeWidth=0.5)
+    tops: Counter[int] = Counter()
+    rows = []
+    for part in ALL_PARTS:
+        for at in sorted(at for at, its in counts if its == part):
+            below, tops[at] = tops[at], tops[at] + counts[at, part]
+            ends = {"from": low + at * step, "to": low + (at + 1) * step, "below": below, "above": tops[at]}
+            rows.append({**ends, "rows": counts[at, part], "part": part})
+    bars = chart(rows, about, LARGE[0], 160).mark_rect(stroke="white", strokeWidth=0.5)
+    most = max(tops.values(), default=1)
     return bars.encode(
         x=alt.X("from:Q", title=name, axis=alt.Axis(tickCount=7), scale=alt.Scale(nice=False, zero=False)),
         x2="to:Q",
-        y=alt.Y("rows:Q", title="rows", stack="zero", axis=alt.Axis(tickCount=4)),
-        order="order:Q",
+        y=alt.Y("above:Q", title="rows", axis=alt.Axis(tickCount=min(most, 4)), scale=alt.Scale(zero=True)),
+        y2="below:Q",
         color=coloured("part", PARTS, of.points.part)["color"],
     )
 
 
 def _pictures_of_groups(found: Examples) -> Chart:
-    tiles, words, y = [], [], 0
-    across = max((len(each.examples) for each in found.groups if each.label), default=8)
-    left = 0 if not found.groups or not found.groups[0].label else LABEL_WIDTH
-    for group in found.groups:
-        if left:
-            lines = wrapped(group.label, 22, 2)
-            words.append(Words(lines, 0, y + 6, LABEL_WIDTH - GAP, bold=True))
-            words.append(Words([_rows(group.rows)], 0, y + 8 + LINE * len(lines), LABEL_WIDTH - GAP, FAINT))
+    if any(each.label for each in found.groups):
+        return _pictures_beside_labels(found.groups)
+    examples = [each for group in found.groups for each in group.examples]
+    tiles, words, across = [], [], MOST_OF_A_GROUP
+    height = _height(examples, TILE) + LINE + GAP
+    for at, example in enumerate(examples):
+        x, y = at % across * (TILE + GAP), at // across * height
+        if example.picture is not None:
+            tiles.append(Tile(example.picture, x, y, TILE))
+        words.append(Words([example.truth], x, y + height - LINE - GAP + 2, TILE))
+    return layer(tiles, words, across * (TILE + GAP), -(-len(examples) // across) * height)
+
+
+def _pictures_beside_labels(found: Sequence[Group]) -> Chart:
+    tiles, words, y = [], [], 0.0
+    for group in found:
+        lines = wrapped(group.label, 22, 2)
+        words.append(Words(lines, 0, y, LABEL_WIDTH - GAP, bold=True))
+        words.append(Words([_rows(group.rows)], 0, y + 2 + LINE * len(lines), LABEL_WIDTH - GAP, FAINT))
         for at, example in enumerate(group.examples):
-            x, line = left + at % across * (TILE + GAP), at // across
             if example.picture is not None:
-                tiles.append(Tile(example.picture, x, y + line * (TILE + GAP + (0 if left else LINE)), TILE))
-            if not left:
-                words.append(Words([example.truth], x, y + line * (TILE + GAP + LINE) + TILE + 2, TILE))
-        y += (TILE + GAP + (0 if left else LINE)) * max(-(-len(group.examples) // across), 1)
-    return layer(tiles, words, max(left + across * (TILE + GAP), 320), y)
+                tiles.append(Tile(example.picture, LABEL_WIDTH + at * (TILE + GAP), y, TILE))
+        y += max(_height(group.examples, TILE), LINE * (len(lines) + 1)) + GAP
+    return layer(tiles, words, LABEL_WIDTH + MOST_OF_A_GROUP * (TILE + GAP), y)
 
 
 def _texts_of_groups(found: Examples) -> Chart:
@@ -145,30 +159,33 @@ def _texts_of_groups(found: Examples) -> Chart:
     y = 0.0
     text_at = NAME_WIDTH + (TEXT_TILE + GAP if found.picture is not None else 0)
     for group in found.groups:
-        # Rows of a regression are evenly spaced over its target.
+        # The rows of a regression are evenly spaced over its target.
         step = 1 if group.label else max(len(group.examples) // MOST_TEXTS, 1)
         chosen = group.examples[: MOST_TEXTS_OF_A_GROUP if group.label else None][::step]
+        top = y
         if group.label:
-            words.append(Words(wrapped(group.label, 18, 2), 0, y + 2, NAME_WIDTH - GAP, bold=True))
-        for at, example in enumerate(chosen):
+            lines = wrapped(group.label, 18, 2)
+            words.append(Words(lines, 0, y, NAME_WIDTH - GAP, bold=True))
+            words.append(Words([_rows(group.rows)], 0, y + 2 + LINE * len(lines), NAME_WIDTH - GAP, FAINT))
+        for example in chosen:
             if not group.label:
-                words.append(Words([example.truth], 0, y + 2, NAME_WIDTH - GAP, bold=True))
-            elif at == len(chosen) - 1:
-                words.append(Words([_rows(group.rows)], 0, y + 2 + LINE * 2, NAME_WIDTH - GAP, FAINT))
+                words.append(Words([example.truth], 0, y, NAME_WIDTH - GAP, bold=True))
             y += _text_row(example, text_at, y, tiles, words)
-        y += GAP
+        y = max(y, top + 3 * LINE) + GAP
     return layer(tiles, words, text_at + TEXT_WIDTH, y)
 
 
 def _worst_pictures(found: Examples) -> tuple[Chart, Sequence[Example]]:
-    tiles, words = [], []
-    height = WORST_TILE + 2 * LINE + GAP * 2
+    tiles: list[Tile] = []
+    words: list[Words] = []
+    picture_height = _height(found.worst, WORST_TILE)
+    height = picture_height + 2 * LINE + GAP * 2
     for at, example in enumerate(found.worst):
         x, y = at % WORST_ACROSS * WORST_WIDTH, at // WORST_ACROSS * height
         if example.picture is not None:
             tiles.append(Tile(example.picture, x, y, WORST_TILE))
-        words.append(Words([f"is {example.truth}"], x, y + WORST_TILE + 4, WORST_WIDTH - GAP))
-        words.append(_answer(example, x, y + WORST_TILE + 4 + LINE, WORST_WIDTH - GAP))
+        words.append(Words([f"is {isolated(text(example.truth))}"], x, y + picture_height + 4, WORST_WIDTH - GAP))
+        words.append(_answer(example, x, y + picture_height + 4 + LINE, WORST_WIDTH - GAP))
     lines = -(-len(found.worst) // WORST_ACROSS)
     across = min(len(found.worst), WORST_ACROSS)
     return layer(tiles, words, max(across * WORST_WIDTH, 320), lines * height), found.worst
@@ -181,8 +198,8 @@ def _worst_texts(found: Examples) -> tuple[Chart, Sequence[Example]]:
     words = [Words([name], x, 0, NAME_WIDTH - GAP, FAINT) for x, name in heads]
     y, chosen = float(LINE + GAP), found.worst[:MOST_TEXTS]
     for example in chosen:
-        words.append(Words(wrapped(example.truth, 18, TEXT_LINES), 0, y + 2, NAME_WIDTH - GAP))
-        words.append(_answer(example, NAME_WIDTH, y + 2, NAME_WIDTH - GAP, said=False))
+        words.append(Words(wrapped(example.truth, 18, TEXT_LINES), 0, y, NAME_WIDTH - GAP))
+        words.append(_answer(example, NAME_WIDTH, y, NAME_WIDTH - GAP, said=False))
         y += _text_row(example, text_at, y, tiles, words)
     return layer(tiles, words, text_at + TEXT_WIDTH, y), chosen
 
@@ -193,18 +210,23 @@ def _text_row(example: Example, x: float, y: float, tiles: list[Tile], words: li
     if example.picture is not None:
         tiles.append(Tile(example.picture, x - TEXT_TILE - GAP, y, TEXT_TILE))
         height = max(height, TEXT_TILE + GAP)
-    words.append(Words(wrapped(example.text or "", TEXT_COLUMNS, TEXT_LINES), x, y + 2, TEXT_WIDTH))
+    words.append(Words(wrapped(example.text or "", TEXT_COLUMNS, TEXT_LINES), x, y, TEXT_WIDTH))
     return height
 
 
 def _answer(example: Example, x: float, y: float, width: float, *, said: bool = True) -> Words:
     """The answer with its probability, in another colour if it is wrong."""
-    probability = "" if example.probability is None else f" {example.probability:.0%}"
+    probability = "" if example.probability is None else f" ({example.probability:.0%})"
     wrong = example.probability is not None and example.answer != example.truth
     before = "says " if said else ""
-    room = 20 - len(before) - len(probability)
-    answer = example.answer if len(example.answer) <= room else f"{example.answer[: room - 1]}…"
+    answer = isolated(text(example.answer, 21 - len(before) - len(probability)))
     return Words([f"{before}{answer}{probability}"], x, y, width, WRONG if wrong else INK)
+
+
+def _height(examples: Sequence[Example], side: float) -> float:
+    """The height of the highest picture."""
+    tiles = [Tile(each.picture, 0, 0, side) for each in examples if each.picture is not None]
+    return max((each.size[1] for each in tiles), default=0.0)
 
 
 def _rows(count: int) -> str:

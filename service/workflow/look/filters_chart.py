@@ -26,6 +26,8 @@ def filters(of: ChartData) -> Chart:
         if len(found) < 64
         else f"the first 64 of {shape}"
     )
-    note = "mid-grey is 0; the largest weight of all is black or white" if found[0].channels == 1 else "mid-grey is 0"
+    note = "mid-grey is 0; the largest weight of all is black or white"
+    if found[0].channels == 3:
+        note = "mid-grey is 0; red, green and blue are the weights of the three channels"
     drawn = layer(tiles, [], max(across * (TILE + GAP), 320), lines * (TILE + GAP))
     return drawn.properties(title=title("Filters of the first convolution", what, note))

@@ -17,17 +17,24 @@ from service.workflow.look.text import text
 
 SHARP = 128  # pixels to which small pictures are enlarged, so that no program blurs them
 INK, FAINT, WRONG = BLACK, GREY, VERMILLION
-ELLIPSIS = "…"
+LONGEST_LINE = 120  # characters; wide lines are cut at their width
+ISOLATED = "\u2068{}\u2069"  # a text whose direction does not change the order of what is around it
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture whose left upper corner is at (x, y), within a square of `size` pixels."""
+    """A picture whose left upper corner is at (x, y), with a longer side of `side` pixels."""
 
     picture: Picture
     x: float
     y: float
-    size: float
+    side: float
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Its width and height."""
+        share = self.side / max(self.picture.width, self.picture.height)
+        return max(self.picture.width * share, 1), max(self.picture.height * share, 1)
 
 
 @dataclass(frozen=True)
@@ -47,15 +54,12 @@ def layer(tiles: Sequence[Tile], words: Sequence[Words], width: float, height: f
     layers = []
     for size in sorted({each.size for each in tiles}):
         rows = [{"x": each.x, "y": each.y, "picture": address(each.picture)} for each in tiles if each.size == size]
-        layers.append(
-            _base(rows)
-            .mark_image(width=size, height=size, aspect=True, align="left", baseline="top")
-            .encode(**_places(), url="picture:N")
-        )
+        pictures = _base(rows).mark_image(width=size[0], height=size[1], align="left", baseline="top")
+        layers.append(pictures.encode(**_places(), url="picture:N"))
     for style in sorted({(each.width, each.color, each.bold) for each in words}):
         most, color, bold = style
         rows = [
-            {"x": each.x, "y": each.y, "text": [text(line) for line in each.lines]}
+            {"x": each.x, "y": each.y, "text": [text(line, LONGEST_LINE) for line in each.lines]}
             for each in words
             if (each.width, each.color, each.bold) == style and each.lines
         ]
@@ -93,8 +97,15 @@ def wrapped(given: str, width: int, lines: int) -> list[str]:
     """A text in at most `lines` lines of `width` columns; wide characters, such as Chinese ones, take two."""
     wide = sum(unicodedata.east_asian_width(each) in "WF" for each in given)
     columns = max(round(width / (1 + wide / max(len(given), 1))), 1)
-    made = textwrap.wrap(" ".join(given.split()), columns, max_lines=lines, placeholder=ELLIPSIS)
+    made = textwrap.wrap(" ".join(given.split()), columns)
+    if len(made) > lines:
+        made = [*made[: lines - 1], f"{made[lines - 1][: columns - 1]}…"]
     return made or [""]
+
+
+def isolated(given: str) -> str:
+    """A text as a part of a line: one that is written from right to left does not reorder the rest."""
+    return ISOLATED.format(given) if any(unicodedata.bidirectional(each) in ("R", "AL") for each in given) else given
 
 
 def _base(rows: list[dict[str, Any]]) -> Chart:
