@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 TRAINER_SERVER_KILLED = "the trainer server ended (status -9)"  # as tests do
 
+# jsonschema, which Altair imports, would compile the grammar of IRIs in every test process: more than a second of processor time.
+# No test checks an IRI.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # the documented way to forbid an import
+
 # As in the service. More threads would make each small forward of a test wait for a core: ten times the processor time
 # where several test processes share two cores.
 torch.set_num_threads(1)
