@@ -175,7 +175,7 @@ def _input(
         with faults_below(pointer):
             feature = kind.feature.model_validate(dict(feature))
             if spec.model is not None:
-                feature = kind.suited(feature, spec.model.text_encoding)
+                feature = kind.suited(feature, spec.model.text_encoding(name))
             feature = kind.resolved(feature, column)
         fields |= kind.shaped_fields(feature)
     return Input(name=name, type=feature.type, missing=list(schema.reading.missing) or None, **fields), feature

@@ -5,7 +5,7 @@ from functools import partial
 from service.api.errors import InvalidFields
 from service.api.form_parts import FormParts, Part, boundary_of
 from service.serving.codecs.codec import Decoder, Rows
-from service.serving.codecs.instances import from_texts
+from service.serving.codecs.instances import check_names, from_texts
 from service.serving.codecs.shaped_values import is_file
 from service.serving.limits import invalid
 from service.serving.warm_models import Warm
@@ -69,6 +69,7 @@ def _read(warm: Warm, given: Values) -> Rows:
     Raises:
         InvalidInstances: what is wrong, by name and row.
     """
+    check_names(warm.signature, given)
     files = {each.name for each in warm.signature.inputs if is_file(each)}
     columns = {name: values if name in files else _texts(name, values) for name, values in given.items()}
     return from_texts(warm.signature.with_points, columns, warm.model.fills_missing)

@@ -14,6 +14,7 @@ from service.serving.limits import invalid
 from service.serving.memory_budget import take
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.tensor_cache import TensorCache
+from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.data.values import InvalidValue
@@ -98,7 +99,7 @@ def _read(of: Input, items: list[Any]) -> Tensor:
     if arrays and len(arrays) == len(items):
         return _tensor(of, np.stack(arrays))
     kind, places = kind_of(of), [row for row, each in enumerate(items) if not isinstance(each, np.ndarray)]
-    _check_pixels(of, [kind.pixels(items[row]) for row in places])
+    _check_pixels(of, [kind.pixels(items[row]) for row in places if items[row] is not None])
     try:
         column = kind.from_request(of, [items[row] for row in places])
         tensor = kind.to_tensor(of, column, TensorCache())
@@ -113,6 +114,7 @@ def _read(of: Input, items: list[Any]) -> Tensor:
 
 
 def _tensor(of: Input, array: Numbers) -> Tensor:
+    array = array if array.flags.writeable else array.copy()  # torch has no tensors that are read-only
     return kind_of(of).to_tensor(of, array, TensorCache())
 
 
@@ -130,7 +132,9 @@ def _check_size(of: Input, rows: int) -> None:
 
 
 def _check_pixels(of: Input, pixels: list[int]) -> None:
-    """Checks the pixels of pictures before they are decoded, and counts the memory of the largest."""
+    """Checks the pixels of files before they are decoded, and counts the memory of the largest. One that is too large alone
+    is left to its type, which names it."""
+    pixels = [each for each in pixels if each <= MOST_PIXELS]
     total = sum(pixels)
     if total > MOST_PIXELS and len(pixels) > 1:
         what = f"the {of.type}s of {shown(of.name)} have {total:,} pixels together"
@@ -154,6 +158,8 @@ def _item(of: Input, value: Any) -> tuple[Any, str]:
             value = value.decode()
         except UnicodeDecodeError:
             return None, "is not UTF-8"
+    if kind.ids(of) is not None and isinstance(value, bool | int | float):
+        value = as_text(value)
     if isinstance(value, str):
         return _item_of_text(of, kind, value)
     if value is None or (isinstance(value, bytes) and kind.files):

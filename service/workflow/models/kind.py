@@ -20,9 +20,7 @@ class ModelKind(SpecBase):
     normalizes: ClassVar[bool] = True  # whether its features are normalized when the spec does not say
     stops_early: ClassVar[bool] = True  # whether it stops early when the spec does not say
 
-    text_encoding: ClassVar[EncodingName] = (
-        "ngrams"  # of a text, when the spec does not say; "bpe" if it needs their order
-    )
+    in_order: ClassVar[bool] = False  # whether the network uses the order of a text's ids
 
     kind: str
 
@@ -33,6 +31,10 @@ class ModelKind(SpecBase):
     def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
         """Default training settings, and a default `optimizer`, for this number of training rows."""
         return {}
+
+    def text_encoding(self, name: str) -> EncodingName:
+        """How the texts of this input become ids when the spec does not say: n-grams have no order."""
+        return "bpe" if self.in_order else "ngrams"
 
     @abstractmethod
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:

@@ -19,6 +19,7 @@ COLUMN_TYPES: dict[str, ColumnType] = {
         Datetime(),
         Text(),
         Image(),
+        Text(),
         Video(),
         TensorType(),
     )

@@ -46,6 +46,34 @@ class Residual(nn.Sequential):
         return torch.add(x, super().forward(x))  # type: ignore[no-untyped-call]
 
 
+class LSTM(nn.LSTM):
+    """torch's, but only the outputs of all steps, [n, steps, width]."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0]
+
+
+class GRU(nn.GRU):
+    """torch's, but only the outputs of all steps, [n, steps, width]."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0]
+
+
+class RNN(nn.RNN):
+    """torch's, but only the outputs of all steps, [n, steps, width]."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0]
+
+
+class MultiheadAttention(nn.MultiheadAttention):
+    """torch's, of each step on all steps of its row, [n, steps, width]."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x, x, x, need_weights=False)[0]
+
+
 class TabM(nn.Module):
     """An ensemble in one network: MLPs with shared weights and their own scalings, biases and heads (Gorishniy, Kotelnikov,
     Babenko: "TabM", ICLR 2025, arXiv 2410.24210). The outputs are [members · n, outputs], member after member."""
@@ -82,4 +110,5 @@ class TabMBlock(nn.Module):
         return nn.functional.dropout(x, self.dropout, self.training)
 
 
-MODULES: dict[str, type[nn.Module]] = {"LinearModel": LinearModel, "Residual": Residual, "TabM": TabM, **ENCODERS}
+OWN = (LinearModel, Residual, TabM, LSTM, GRU, RNN, MultiheadAttention)
+MODULES: dict[str, type[nn.Module]] = {each.__name__: each for each in OWN} | ENCODERS
