@@ -97,7 +97,8 @@ class Bag(nn.Module):
 
     def __init__(self, count: int, dim: int) -> None:
         super().__init__()
-        self.bag = nn.EmbeddingBag(count, dim, mode="mean", padding_idx=0)
+        table = torch.empty(count, dim)  # which torch would fill with random numbers, slowly on the meta device
+        self.bag = nn.EmbeddingBag(count, dim, mode="mean", padding_idx=0, _weight=table)
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.bag(x)
@@ -109,7 +110,7 @@ class Tokens(nn.Module):
 
     def __init__(self, count: int, dim: int) -> None:
         super().__init__()
-        self.table = nn.Embedding(count, dim, padding_idx=0)
+        self.table = nn.Embedding(count, dim, padding_idx=0, _weight=torch.empty(count, dim))
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.table(x)
