@@ -118,7 +118,7 @@ def test_tensors_come_back(
     """Of any type, byte order and memory order: bytes as bytes, others as the nearest float32."""
     dtype = data.draw(NUMBERS)
     shape = data.draw(arrays.array_shapes(min_dims=3, max_dims=5, max_side=4))
-    bounds = {"min_value": -100, "max_value": 100} if dtype.kind in "if" else {}
+    bounds: dict[str, Any] = {"min_value": -100, "max_value": 100} if dtype.kind in "if" else {}
     x = data.draw(arrays.arrays(dtype, shape, elements=arrays.from_dtype(dtype, allow_nan=False, **bounds)))
     folder = tmp_path_factory.mktemp("tensors")
     found = _surveyed(folder, archive(compressed, x=np.asarray(x, order=order)))  # type: ignore[call-overload]

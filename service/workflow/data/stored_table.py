@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from service.workflow.data.archives.cells import IMAGE, read_cells
 from service.workflow.data.archives.read import read_archive
 from service.workflow.data.arrays.read import read_arrays
 from service.workflow.data.formats import NPY, NPZ, ZIP
@@ -26,4 +27,6 @@ def read_stored(
         return read_archive(path, schema, wanted, scratch)
     if media_type in (NPZ, NPY):
         return read_arrays(path, media_type, schema, wanted, scratch)
+    if any(each.type == IMAGE for each in wanted.values()) or schema.left_out:
+        return read_cells(path, media_type, schema, wanted, scratch)
     return read(path, media_type, schema, wanted, scratch)

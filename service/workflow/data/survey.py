@@ -14,15 +14,20 @@ from tempfile import TemporaryDirectory
 import orjson
 
 from service.liveness import beat, die_with
+from service.workflow.data.archives.cells import file_columns
+from service.workflow.data.archives.cells_survey import survey_cells
 from service.workflow.data.archives.layout import is_archive_of_files
 from service.workflow.data.archives.survey import survey_files
 from service.workflow.data.arrays.array_file import is_archive_of_arrays, is_array
 from service.workflow.data.arrays.survey import survey_arrays
-from service.workflow.data.formats import NPY, NPZ
+from service.workflow.data.formats import NAMES, NPY, NPZ, open_table
+from service.workflow.data.formats.columnar import ColumnarFile
 from service.workflow.data.formats.compression import members_of
+from service.workflow.data.native_errors import native_errors
 from service.workflow.data.reading import ReadingOptions
+from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import limit_this_process
-from service.workflow.data.table_survey import Survey, survey_table_file
+from service.workflow.data.table_survey import Survey, survey_table
 from service.workflow.errors import BrokenFiles, InvalidData
 
 MOST_NOTES = 100
@@ -44,10 +49,21 @@ def survey(path: Path, media_type: str, options: ReadingOptions | None = None, m
         elif is_archive_of_files(members):
             found = survey_files(path, options, scratch, most_bytes)
         else:
-            found = survey_table_file(path, media_type, options, scratch, most_bytes)
+            found = _table_file(path, media_type, options, scratch, most_bytes)
     if len(found.notes) > MOST_NOTES:
         return replace(found, notes=[*found.notes[:MOST_NOTES], f"and {len(found.notes) - MOST_NOTES} more"])
     return found
+
+
+def _table_file(path: Path, media_type: str, options: ReadingOptions, scratch: Path, most_bytes: int) -> Survey:
+    (scratch / "sniffed").mkdir()
+    with native_errors("a table"):
+        found = sniff(path, media_type, options, scratch / "sniffed", most_bytes)
+    kind, reading = found.media_type, found.reading
+    with native_errors(NAMES[kind]), open_table(path, kind, reading, scratch) as table:
+        if isinstance(table, ColumnarFile) and (pictures := file_columns(table)):
+            return survey_cells(table, pictures, found, options, scratch)
+        return survey_table(table, kind, reading, options, found.notes)
 
 
 def main(heartbeats: str, path: str, media_type: str, most_bytes: str) -> None:

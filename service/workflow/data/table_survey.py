@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.workflow.data.column_survey import ColumnSurvey
-from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.formats.table_file import TableFile
 from service.workflow.data.infer import Inferred, evidence_for, infer
-from service.workflow.data.native_errors import native_errors
 from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.data.schema import MOST_COLUMNS, Column, Misfit, Schema
-from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import short_head, with_few_values
 from service.workflow.data.types.datetime import Datetime
 from service.workflow.data.types.evidence import Evidence
@@ -39,24 +35,20 @@ class Survey:
     head: list[dict[str, Any]]
 
 
-def survey_table_file(path: Path, media_type: str, options: ReadingOptions, scratch: Path, most_bytes: int) -> Survey:
-    """Surveys a file with a table of this media type, or of the one that its bytes prove. Temporary files are below `scratch`.
-
-    Raises:
-        InvalidData: as `sniff` and `survey_table`.
-    """
-    (scratch / "sniffed").mkdir()
-    with native_errors("a table"):
-        found = sniff(path, media_type, options, scratch / "sniffed", most_bytes)
-    kind, reading = found.media_type, found.reading
-    with native_errors(NAMES[kind]), open_table(path, kind, reading, scratch) as table:
-        return survey_table(table, kind, reading, options, found.notes)
-
-
 def survey_table(
-    table: TableFile, media_type: str, reading: Reading, options: ReadingOptions, notes: Sequence[str]
+    table: TableFile,
+    media_type: str,
+    reading: Reading,
+    options: ReadingOptions,
+    notes: Sequence[str],
+    *,
+    alone: bool = True,
 ) -> Survey:
-    """Surveys the columns of an open table. `notes` are those on how it was detected.
+    """Surveys the columns of an open table.
+
+    Args:
+        notes: on how it was detected.
+        alone: whether there are no other columns, such as one of images.
 
     Raises:
         InvalidData: it cannot be read, or nothing can be learned from it.
@@ -83,7 +75,7 @@ def survey_table(
     if not rows:
         raise InvalidData("the file has columns but no rows")
     columns = with_few_values([each.column(rows) for each in surveys.values()])
-    if all(each.type == "unsupported" for each in columns):
+    if alone and all(each.type == "unsupported" for each in columns):
         raise InvalidData(f"no column can be learned from: {shown(columns[0].name)} {columns[0].reason}")
     notes = [*notes, *table.notes, *_about_names(table, dropped)]
     notes += [*findings.notes, *_about(columns, rows), *(note for each in surveys.values() for note in each.notes)]

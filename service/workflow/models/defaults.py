@@ -19,4 +19,4 @@ def default_for(of: InputTensor) -> str:
         return "text_embedding"
     if len(of.shape) <= 1:
         return TABLE
-    return "recurrent" if of.type == "video" or len(of.shape) >= FRAMES else "cnn"
+    return "recurrent" if len(of.shape) >= FRAMES else "cnn"

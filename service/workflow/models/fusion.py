@@ -8,6 +8,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 from torch import Tensor, nn
 
+from service.workflow.data.texts.encoding import EncodingName
 from service.workflow.errors import invalid, step
 from service.workflow.models.defaults import TABLE, default_for
 from service.workflow.models.encoder_kind import EncoderKind, Headed, check_fit, hidden_layers
@@ -48,6 +49,11 @@ class FusionSpec(ModelKind):
     )
     hidden: list[Width] = Field(default=[128], max_length=64, description="the width of each layer that joins them")
     dropout: float = Field(default=0.1, ge=0, lt=1)
+
+    def text_encoding(self, name: str) -> EncodingName:
+        """That of the input's encoder."""
+        given = (self.encoders or {}).get(name)
+        return "ngrams" if given is None else given.text_encoding(name)
 
     def sized(self, rows: int, inputs: InputShapes) -> Self:
         """With an encoder for each input, and its sizes."""

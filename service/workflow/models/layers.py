@@ -6,6 +6,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import nn
 
+from service.workflow.data.texts.encoding import EncodingName
 from service.workflow.errors import invalid
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
@@ -118,6 +119,10 @@ class LayersSpec(ModelKind):
 
     kind: Literal["layers"] = "layers"
     layers: list[Layer] = Field(min_length=1, max_length=500)
+
+    def text_encoding(self, name: str) -> EncodingName:
+        """Those in order, if each id has a vector of its own."""
+        return "bpe" if name_of(self.layers[0]) == "Embedding" else "ngrams"
 
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The stack, followed by the head unless the stack already ends in it.

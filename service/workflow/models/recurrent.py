@@ -21,6 +21,8 @@ class RecurrentSpec(EncoderKind):
 
     takes = "a text, a video, or a tensor of 2 or 4 dimensions, of which the first is time"
 
+    in_order = True
+
     kind: Literal["recurrent"] = "recurrent"
     cell: Cell = "GRU"
     hidden: int = Field(default=64, ge=1, le=4096)

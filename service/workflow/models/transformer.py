@@ -22,6 +22,8 @@ class TransformerSpec(EncoderKind):
 
     takes = "a text, an image or a tensor of 2 or 3 dimensions"
 
+    in_order = True
+
     kind: Literal["transformer"] = "transformer"
     dim: int = Field(default=64, ge=1, le=4096, description="the width of each step")
     depth: int = Field(default=2, ge=1, le=64, description="the number of layers")

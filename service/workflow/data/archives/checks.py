@@ -12,8 +12,10 @@ import numpy as np
 from service.workflow.data import images, videos
 from service.workflow.data.image_headers import BadImage
 from service.workflow.data.picture_survey import PictureSurvey
-from service.workflow.data.schema import Column
+from service.workflow.data.schema import Column, Misfit
 from service.workflow.data.table import Files, Numbers
+from service.workflow.data.types.names import TypeName
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.videos import NoVideoDecoder
 from service.workflow.errors import BrokenFiles, Fault, InvalidData, step
 from service.workflow.spec_base import shown
@@ -172,9 +174,15 @@ def file_column(
         first_missing=next((row for row, each in enumerate(facts) if each is None), None),
         statistics=about,
         plain=False,
+        misfits=no_other(kind),
         reason=f"{len(known)} files are {kind}s",
         examples=[each[:60] for each in names[:3]],
     )
+
+
+def no_other(kind: str) -> dict[TypeName, Misfit]:
+    """For a column of files or tensors: it can be read as no type but its own."""
+    return {name: Misfit(row=0, cell="") for name in COLUMN_TYPES if name != kind}
 
 
 def shown_file(row: int, name: str, facts: FileFacts | None) -> dict[str, Any] | None:

@@ -89,9 +89,7 @@ class WithoutRows(TableFile):
 
     def gather(self, evidence: Mapping[str, Evidence]) -> "dict[str, pl.DataType]":
         """As the whole table, whose other rows show more of its types."""
-        hidden = {name: Evidence(frozenset(), ".", quoted=True) for name in self._of.names if name not in self.names}
-        found = self._of.gather({**evidence, **hidden})
-        return {name: dtype for name, dtype in found.items() if name not in hidden}
+        return self._of.gather(evidence)
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
         """The named columns without the rows that are left out."""

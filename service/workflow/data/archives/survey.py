@@ -106,7 +106,8 @@ def _of_table(layout: Layout, options: ReadingOptions, scratch: Path, most_bytes
             raise InvalidData(f"the table has a column {shown(files.kind)}, as that of the files is called: rename it")
         rest = None
         if names:
-            rest = survey_table(WithoutRows(table, names, out), found.media_type, found.reading, others, found.notes)
+            of = WithoutRows(table, names, out)
+            rest = survey_table(of, found.media_type, found.reading, others, found.notes, alone=False)
     unnamed = len(set(layout.media) - set(positions))
     if unnamed:
         notes.append(f"images and videos that no row of the table names are left out: {unnamed}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from service.workflow.data.archives.checks import Broken, left_out
+from service.workflow.data.archives.checks import Broken, left_out, no_other
 from service.workflow.data.arrays.array_file import TARGET, open_arrays
 from service.workflow.data.arrays.columns import (
     as_numbers,
@@ -147,7 +147,14 @@ def _tensor_column(x: Numbers, kept: Numbers) -> Column:
     shape = [*x.shape[1:]]
     about: dict[str, Any] = {"shape": shape, "dtype": str(dtype), **statistics.statistics()}
     reason = f"the array has {x.dtype} of the shape {[*x.shape]}"
-    return Column(name="x", type=TensorType.name, statistics=about, plain=False, reason=reason)
+    return Column(
+        name="x",
+        type=TensorType.name,
+        statistics=about,
+        plain=False,
+        reason=reason,
+        misfits=no_other(TensorType.name),
+    )
 
 
 def _target(y: Numbers, values: list[Any], options: ReadingOptions) -> Column:

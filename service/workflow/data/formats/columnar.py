@@ -14,6 +14,8 @@ from service.workflow.spec_base import shown
 if TYPE_CHECKING:
     import polars as pl
 
+LARGE_ROWS = 256  # of columns with bytes, such as images, in memory at a time
+
 
 class ColumnarFile(TableFile):
     """A file with typed columns."""
@@ -22,7 +24,8 @@ class ColumnarFile(TableFile):
 
     def __init__(self, frame: "pl.LazyFrame") -> None:
         self._frame = frame
-        self.names = list(frame.collect_schema())
+        self.dtypes = dict(frame.collect_schema())
+        self.names = list(self.dtypes)
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
         """The named columns with the types of the file. Raises InvalidData for a column that cannot be read."""
@@ -52,7 +55,9 @@ class ColumnarFile(TableFile):
 
         # By position, because polars reads the name `^a$` as a pattern and `*` as all columns.
         chosen = [pl.nth(self.names.index(name)) for name in names]
-        for frame in self._frame.select(chosen).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
+        large = any(self.dtypes[name].is_nested() or self.dtypes[name] == pl.Binary for name in names)
+        rows = LARGE_ROWS if large else BATCH_ROWS
+        for frame in self._frame.select(chosen).collect_batches(chunk_size=rows, maintain_order=True):
             yield {name: frame.to_series(at).alias("") for at, name in enumerate(names)}
 
 

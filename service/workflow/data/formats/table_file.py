@@ -22,11 +22,11 @@ class TableFile(ABC):
     typed: bool = False  # whether the format distinguishes texts from numbers
 
     def gather(self, evidence: Mapping[str, Evidence]) -> "dict[str, pl.DataType]":
-        """Adds the columns of texts to their evidence. Returns the types of the other columns."""
+        """Adds the named columns that are texts to their evidence. Returns the types of the others."""
         import polars as pl
 
         dtypes: dict[str, pl.DataType] = {}
-        for batch in self.batches(self.names, {}):
+        for batch in self.batches([*evidence], {}):
             for name, series in batch.items():
                 if series.dtype == pl.String or series.dtype.base_type() in (pl.Categorical, pl.Enum):
                     evidence[name].add(series.cast(pl.String))

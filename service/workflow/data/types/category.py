@@ -50,7 +50,7 @@ class Category(ColumnType):
     """A text as it is in the data."""
 
     name: ClassVar[str] = "category"
-    precedence: ClassVar[int] = 2  # any text is one
+    precedence: ClassVar[int] = 3  # any text is one
     survey: ClassVar[type[TypeSurvey]] = CategorySurvey
     texts: ClassVar[bool] = True
     fits_fields: ClassVar[bool] = True
@@ -112,8 +112,8 @@ class Category(ColumnType):
         return text.strip(SPACE) if how.trim else text
 
     def refusal(self, column: Column) -> str | None:
-        """Any column can be read as texts."""
-        return None
+        """Any column can be read as texts, but those of files or tensors."""
+        return super().refusal(column) if self.name in column.misfits else None
 
     def fitted_fields(self, column: Values, of: "Input") -> dict[str, Any]:
         """The most frequent categories of the training rows, sorted."""

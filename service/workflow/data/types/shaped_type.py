@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Numbers, Texts, Values
 from service.workflow.data.tensor_cache import TensorCache
+from service.workflow.data.texts.encoding import EncodingName
 from service.workflow.data.types.column_type import ColumnType, expected
 from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.how import How
@@ -30,6 +31,10 @@ class ShapedType(ColumnType):
     files: ClassVar[bool] = False  # whether a value of a request may be the bytes of a file
     media_types: ClassVar[tuple[str, ...]] = ()  # of a request's body that is one value; image/png, say, or video/*
     quick_bytes: ClassVar[int] = 0  # of a request, up to which its values are read in well under a millisecond
+
+    def suited(self, feature: Feature, text_encoding: EncodingName) -> Feature:
+        """The feature for a kind of model that prefers this encoding of texts."""
+        return feature
 
     @abstractmethod
     def resolved(self, feature: Feature, column: Column) -> Feature:
