@@ -50,11 +50,14 @@ class ModelMethods(Result):
             data: a list of rows (lists in the order of the inputs, or dictionaries), columns as a dictionary of lists: a list
                 of predictions; one row as a dictionary: one prediction. A DataFrame of pandas or polars: a DataFrame, with a
                 column for each target, or a label and the probability of each class. An array of numpy or a tensor of torch
-                with numbers, [rows, inputs], or [rows] for one input: [rows], [rows, targets], or the probabilities
-                [rows, classes] in sorted order.
+                with numbers, [rows, inputs], or [rows] for one input, or values that have a shape, such as pixels
+                [rows, channels, height, width]: [rows], [rows, targets], or the probabilities [rows, classes] in sorted order.
+                A text, or a file, for a model with one such input: one prediction. A file is a `pathlib.Path`, bytes, or an
+                image of Pillow, and may also be a value in rows and columns; a string is always a text.
 
         Raises:
             UnusableData: it is none of these.
+            OSError: a file cannot be read.
             InvalidInstances: the rows do not fit the model; `errors` points at them.
         """
         from modelwright.rows import exchange_of  # not needed by those who only look
@@ -98,8 +101,8 @@ class ModelMethods(Result):
 
     @operation
     def plot(self, plot: str, format: str = "png") -> Steps[Plot]:  # noqa: A002 - the API's word
-        """A plot (data, predictions, residuals, learning_curve, parameters, confusion, roc, precision_recall; the manifest
-        lists the version's `plots`) as `png`, `svg` or `json`."""
+        """A plot (data, predictions, residuals, learning_curve, parameters, filters, confusion, roc, precision_recall; the
+        manifest lists the version's `plots`) as `png`, `svg` or `json`."""
         return (yield from plot_of(self.name, self.opened, plot, format))
 
     @operation

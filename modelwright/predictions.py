@@ -23,15 +23,18 @@ class Predicting:
         query: Mapping[str, Any] | None = None,
         version: Version | None = None,
     ) -> Steps[Predictions]:
-        """Predictions for rows (`instances`), for columns (`inputs`), or for a `query` by GET. `Model.predict` takes DataFrames,
-        arrays and tensors, too."""
+        """Predictions for rows (`instances`), for columns (`inputs`), or for a `query` by GET. A value may be a file: a path,
+        bytes, or an image of Pillow. `Model.predict` takes DataFrames, arrays and tensors, too."""
         if sum(given is not None for given in (instances, inputs, query)) != 1:
             raise TypeError("give either instances, inputs or query")
         address = path("models", name, "predictions") if version is None else version_path(name, version, "predictions")
         if query is not None:
             return Predictions((yield from json_of(Call("GET", address, query=query))))
-        body = {"inputs": inputs} if instances is None else {"instances": instances}
-        return Predictions((yield from json_of(Call("POST", address, json=body, repeatable=True))))
+        from modelwright.rows import JSON, json_of_rows  # not needed by those who only look
+
+        body = json_of_rows({"inputs": inputs} if instances is None else {"instances": instances})
+        call = Call("POST", address, headers={"Content-Type": JSON}, content=body, repeatable=True)
+        return Predictions((yield from json_of(call)))
 
     @operation
     def ready(self) -> Steps[bool]:

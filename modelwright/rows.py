@@ -12,6 +12,7 @@ import httpx
 
 from modelwright.answers import parse
 from modelwright.errors import UnexpectedAnswer, UnusableData
+from modelwright.files import as_json, content_of, is_file, media_type_of
 from modelwright.json_types import is_list
 
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
@@ -33,7 +34,8 @@ def exchange_of(data: Any) -> Exchange:
 
     Args:
         data: a list of rows (lists in the order of the model's inputs, or dictionaries), one row as a dictionary, columns as a
-            dictionary of lists, a DataFrame of pandas or polars, or an array or tensor of numbers, [rows, inputs] or [rows].
+            dictionary of lists, a DataFrame of pandas or polars, or an array or tensor of numbers, [rows, inputs] or [rows];
+            or one value of a model with one input: a text, or a file (a path, bytes, or an image of Pillow).
 
     Raises:
         UnusableData: it is none of these.
@@ -81,7 +83,7 @@ def table_of(data: Any) -> tuple[bytes, str]:
         except (ImportError, ValueError, TypeError):  # there is no pyarrow, or it refuses columns of mixed objects
             return named.to_csv(index=False).encode(), CSV
     if _is_list(data) and data and all(map(_is_mapping, data)):
-        return _json([dict(each) for each in data]), JSON
+        return json_of_rows([dict(each) for each in data]), JSON
     raise UnusableData(
         "Train with the path of a table, a DataFrame of pandas or polars, a list of dictionaries, or a spec; "
         f"this is {_named(data)}, whose columns have no names."
@@ -92,14 +94,24 @@ def _of_rows(data: Any) -> Exchange:
     if _is_mapping(data):
         columns = dict(data)
         if columns and all(_is_list(each) for each in columns.values()):
-            return Exchange(_json({"inputs": columns}), JSON, JSON, _predictions)
-        return Exchange(_json({"instances": [columns]}), JSON, JSON, lambda response: _predictions(response)[0])
+            return Exchange(json_of_rows({"inputs": columns}), JSON, JSON, _predictions)
+        return Exchange(json_of_rows({"instances": [columns]}), JSON, JSON, _first)
+    if isinstance(data, str):
+        return Exchange(json_of_rows({"instances": [data]}), JSON, JSON, _first)
+    if is_file(data):
+        return _of_file(content_of(data))
     if not _is_list(data):
         raise UnusableData(
-            "Rows are a list of lists or of dictionaries, a dictionary, a DataFrame of pandas or polars, or an array or tensor "
-            f"of numbers; this is {_named(data)}."
+            "Rows are a list of lists or of dictionaries, a dictionary, a DataFrame of pandas or polars, an array or tensor "
+            f"of numbers, or a text or file alone; this is {_named(data)}."
         )
-    return Exchange(_json({"instances": list(data)}), JSON, JSON, _predictions)
+    return Exchange(json_of_rows({"instances": list(data)}), JSON, JSON, _predictions)
+
+
+def _of_file(content: bytes) -> Exchange:
+    if (media_type := media_type_of(content)) is not None:
+        return Exchange(content, media_type, JSON, _first)
+    return Exchange(json_of_rows({"instances": [content]}), JSON, JSON, _first)
 
 
 def _of_array(data: Any, back: Callable[[Any], Any]) -> Exchange:
@@ -108,7 +120,7 @@ def _of_array(data: Any, back: Callable[[Any], Any]) -> Exchange:
     if rows.dtype.kind not in "fiub":  # texts and dates, which NPY cannot have
         if rows.dtype.kind == "M":
             rows = numpy.datetime_as_string(rows)
-        body, media_type = _json({"instances": rows.tolist()}), JSON
+        body, media_type = json_of_rows({"instances": rows.tolist()}), JSON
     else:
         if rows.dtype.kind == "f" and rows.dtype.itemsize not in (4, 8):
             rows = rows.astype(numpy.float32 if rows.dtype.itemsize < 4 else numpy.float64)
@@ -166,7 +178,7 @@ def _of_pandas(data: Any) -> Exchange:
 def _columns(frame: Any) -> bytes:
     """The columns of a pandas DataFrame as JSON; what is missing is null."""
     whole = frame.astype(object).where(frame.notna(), None)
-    return _json({"inputs": {name: whole[name].tolist() for name in whole.columns}})
+    return json_of_rows({"inputs": {name: whole[name].tolist() for name in whole.columns}})
 
 
 def _csv_as_pandas(content: bytes, index: Any) -> Any:
@@ -193,6 +205,10 @@ def _predictions(response: httpx.Response) -> list[Any]:
     return found
 
 
+def _first(response: httpx.Response) -> Any:
+    return _predictions(response)[0]
+
+
 def _is_mapping(data: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(data, Mapping)
 
@@ -205,7 +221,13 @@ def _named(data: Any) -> str:
     return f"{type(data).__module__}.{type(data).__qualname__}".removeprefix("builtins.")
 
 
-def _json(value: Any) -> bytes:
+def json_of_rows(value: Any) -> bytes:
+    """A body of JSON with rows or columns, whose values may be files.
+
+    Raises:
+        UnusableData: a value cannot be sent.
+        OSError: a file cannot be read.
+    """
     try:
         text = json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
     except ValueError:
@@ -214,7 +236,9 @@ def _json(value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Scalars of other libraries, dates and times, and tuples of their own kinds as what JSON has."""
+    """Files, scalars of other libraries, dates and times, and tuples of their own kinds as what JSON has."""
+    if is_file(value):
+        return as_json(value)
     if hasattr(value, "item") and not getattr(value, "ndim", 0):  # of numpy and torch
         number = value.item()
         return None if isinstance(number, float) and math.isnan(number) else number

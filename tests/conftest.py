@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,6 +11,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from tests import examples  # noqa: F401 - whose profile holds for all
+from tests.harness.fork_server import ForkServer
 from tests.harness.object_servers import Azurite, MiniStack
 from tests.harness.server import Server
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 TRAINER_SERVER_KILLED = "the trainer server ended (status -9)"  # as tests do
 
+# jsonschema, which Altair imports, would compile the grammar of IRIs in every test process: more than a second of processor time.
+# No test checks an IRI.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # the documented way to forbid an import
+
 # As in the service. More threads would make each small forward of a test wait for a core: ten times the processor time
 # where several test processes share two cores.
 torch.set_num_threads(1)
@@ -25,6 +31,15 @@ torch.set_num_threads(1)
 # The time of an example depends on other processes and on imports, not on the code alone.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_server() -> Iterator[ForkServer]:
+    """Lets services start without the time of their imports."""
+    started = ForkServer()
+    Server.fork_server = started if sys.platform == "linux" else None
+    yield started
+    started.close()
 
 
 @pytest.fixture

@@ -97,6 +97,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     workflow.ExportFailed: (409, "export_failed"),
     workflow.WorkflowError: (422, "invalid_spec"),
     serving.Overloaded: (429, "overloaded"),
+    serving.BodyNotTaken: (415, "unsupported_media_type"),
     serving.AnswerTooLarge: (413, "too_large"),
     serving.ClientGone: (400, "invalid_request"),  # which no client reads
     serving.DeadlineExceeded: (504, "deadline_exceeded"),

@@ -11,7 +11,14 @@ from service.cli.options import URL, AsJson, Model, Url, connect
 from service.cli.printing import console, done, prediction_text, show
 from service.model_reference import ModelReference
 
-Features = Annotated[list[str] | None, typer.Argument(metavar="[FEATURE=VALUE]...", help="One row.")]
+Features = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[FEATURE=VALUE | FILE]...", help="One row; or files, such as images, each of a row."),
+]
+InputName = Annotated[
+    str | None,
+    typer.Option("--input", help="The input whose values the FILEs are, where the model has several."),
+]
 Instances = Annotated[str | None, typer.Option(help="Rows as JSON, or - to read them from stdin.")]
 RowsFile = Annotated[
     Path | None,
@@ -28,13 +35,14 @@ Out = Annotated[
 def predict(
     model: Model,
     features: Features = None,
+    input_name: InputName = None,
     instances: Instances = None,
     file: RowsFile = None,
     out: Out = None,
     as_json: AsJson = False,
     url: Url = URL,
 ) -> None:
-    """Predict for one row, for many, or for a file of rows, which is sent in pieces."""
+    """Predict for one row, for many, for images and other files, or for a file of rows, which is sent in pieces."""
     name, version = ModelReference.parse(model)
     given = [
         what
@@ -42,7 +50,10 @@ def predict(
         if is_given
     ]
     if len(given) != 1:
-        raise typer.BadParameter("give FEATURE=VALUE for each feature, --instances or --file; one of them")
+        raise typer.BadParameter("give FEATURE=VALUE for each feature, files, --instances or --file; one of them")
+    files, values = apart(features or [])
+    if input_name is not None and not files:
+        raise typer.BadParameter("it is the input of files that are named beside it", param_hint="--input")
     if out is not None and file is None:
         raise typer.BadParameter("it is for the predictions of a --file", param_hint="--out")
     if file is not None:
@@ -51,8 +62,10 @@ def predict(
     with connect(url) as client:
         if instances:
             answer = client.predict(name, read_rows(instances), version=version)
+        elif files:
+            answer = client.predict(name, rows_of_files(files, input_name, values), version=version)
         else:
-            answer = client.predict(name, query=pairs(features or []), version=version)
+            answer = client.predict(name, query=pairs(values), version=version)
     if as_json:
         show(answer)
         return
@@ -83,6 +96,34 @@ def _predict_file(name: str, version: int | str | None, file: Path, out: Path | 
         {"saved": str(out), "rows": saved.rows, "model": model},
         as_json,
     )
+
+
+def apart(given: list[str]) -> tuple[list[Path], list[str]]:
+    """The paths of files, and the rest, which is FEATURE=VALUE."""
+    files = [Path(each) for each in given if "=" not in each or Path(each).is_file()]
+    for each in files:
+        if not each.is_file():
+            raise typer.BadParameter(f"{str(each)!r} is neither FEATURE=VALUE nor a file")
+    return files, [each for each in given if Path(each) not in files]
+
+
+def rows_of_files(files: list[Path], input_name: str | None, values: list[str]) -> list[Any]:
+    """A row for each file, with the same values of the other inputs."""
+    if input_name is None:
+        if values:
+            raise typer.BadParameter("name the input of the files, since the model has others", param_hint="--input")
+        return list(files)
+    others = {name: _scalar(value) for name, value in pairs(values).items()} if values else {}
+    return [{input_name: file, **others} for file in files]
+
+
+def _scalar(text: str) -> Any:
+    """A number, true or false where the text is one, as JSON writes it."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
 
 
 def pairs(features: list[str]) -> dict[str, str]:

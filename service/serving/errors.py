@@ -2,6 +2,7 @@
 
 ServingError
 ├── Overloaded          too many requests wait
+├── BodyNotTaken        the model takes no such body
 ├── AnswerTooLarge      the answer would take too much memory
 ├── ClientGone          the client has disconnected
 ├── DeadlineExceeded    the request's deadline has passed
@@ -18,6 +19,10 @@ class ServingError(Exception):
 
 class Overloaded(ServingError):
     """Too many predictions wait already; retry in a moment."""
+
+
+class BodyNotTaken(ServingError):
+    """The model takes no body of this media type."""
 
 
 class AnswerTooLarge(ServingError):

@@ -1,6 +1,9 @@
 """A limit on the memory that the bodies of all requests take together."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
@@ -72,3 +75,27 @@ class Share:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.release()
+
+
+_counted: ContextVar[Share | None] = ContextVar("_counted", default=None)
+
+
+@contextmanager
+def counted(share: Share | None) -> Iterator[None]:
+    """Has `take` count for this share, in this thread. None counts nothing."""
+    before = _counted.set(share)
+    try:
+        yield
+    finally:
+        _counted.reset(before)
+
+
+def take(size: int) -> None:
+    """Takes bytes for the request that this thread decodes.
+
+    Raises:
+        Overloaded: the budget is used up.
+    """
+    share = _counted.get()
+    if share is not None:
+        share.take(size)

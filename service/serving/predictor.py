@@ -7,13 +7,12 @@ from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-import torch
-
 from service.model_reference import ModelReference
 from service.serving.bounded_threads import BoundedThreads, wait_for
 from service.serving.codecs.codec import Decoder, Encoder, Rows
 from service.serving.errors import AnswerTooLarge, DeadlineExceeded, Overloaded
 from service.serving.forward import Array, forward
+from service.serving.memory_budget import counted
 from service.serving.micro_batches import MicroBatches, Observe
 from service.serving.pending_prediction import PendingPrediction, Waiter
 from service.serving.prediction import PredictionRequest, PredictionResult
@@ -21,7 +20,7 @@ from service.serving.served_version import ServedVersion
 from service.serving.stream import Stream
 from service.serving.warm_models import Warm, WarmModels
 from service.workflow.encode import unknown_categories
-from service.workflow.input_tensors import rows_in
+from service.workflow.input_tensors import Tensors, rows_in
 
 STORE_PATIENCE = 1.0  # seconds for the store to resolve a reference before its last known version is used
 MOST_ANSWER_BYTES = 128 * 2**20  # as JSON, about
@@ -96,7 +95,7 @@ class Predictor:
             return False
         decoder, body = request.decoder, request.body
         self._check_room(warm, decoder, body)
-        read = decoder.in_event_loop(body)
+        read = decoder.in_event_loop(warm, body)
         if read is None:
             return False
         decoded = decoder.decode(body)
@@ -144,7 +143,7 @@ class Predictor:
         """
         warm = await self._warm(request)
 
-        async def answers(raw: torch.Tensor) -> Array:
+        async def answers(raw: Tensors) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:
                 raise DeadlineExceeded
             return await self._threads.execute(lambda: forward(warm, raw))
@@ -186,10 +185,12 @@ class Predictor:
         if len(body) <= decoder.in_loop:
             decoded = decoder.decode(body)
             encoder, warm = request.encoder(decoded), await self._warm(request)
-            return encoder, warm, decoder.read(warm, decoded)
-        decoded = await self._run(request, lambda: _decode(request, body))
-        encoder, warm = request.encoder(decoded), await self._warm(request)
-        return encoder, warm, await self._run(request, lambda: decoder.read(warm, decoded))
+            if warm.quick_bytes is None or len(body) <= warm.quick_bytes:
+                return encoder, warm, decoder.read(warm, decoded)
+        else:
+            decoded = await self._run(request, lambda: _decode(request, body))
+            encoder, warm = request.encoder(decoded), await self._warm(request)
+        return encoder, warm, await self._run(request, lambda: _read(request, warm, decoded))
 
     def _end_look_up(self, model: ModelReference) -> None:
         look_up = self._look_ups.pop(model)[1]
@@ -231,8 +232,10 @@ class Predictor:
 
     def _check_room(self, warm: Warm, decoder: Decoder, body: bytes) -> None:
         """Refuses a request for which the queue has no room, before its rows are decoded."""
-        if self._batches.waiting and not self._batches.has_room(warm, decoder.most_rows(body)):
-            raise Overloaded
+        if self._batches.waiting:
+            rows = 1 if warm.quick_bytes is not None else decoder.most_rows(body)  # which counts lists, also of pixels
+            if not self._batches.has_room(warm, rows):
+                raise Overloaded
 
     async def _run(self, request: PredictionRequest, work: Callable[[], T]) -> T:
         return await self._wait_for(request, self._threads.run(work))
@@ -245,6 +248,12 @@ def _decode(request: PredictionRequest, body: bytes) -> Any:
     """Decodes a large body, after its values have been counted in the memory budget."""
     _take(request, request.decoder.memory_of(body))
     return request.decoder.decode(body)
+
+
+def _read(request: PredictionRequest, warm: Warm, decoded: Any) -> Rows:
+    """Reads the rows of a decoded body in a thread, and counts what that takes in the memory budget."""
+    with counted(request.share):
+        return request.decoder.read(warm, decoded)
 
 
 def _take(request: PredictionRequest, size: int) -> None:

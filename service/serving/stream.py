@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-import torch
-
 from service.serving.codecs import json_lines
 from service.serving.forward import Array
 from service.serving.limits import check_lines, invalid
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
+from service.workflow.input_tensors import Tensors
 from service.workflow.spec_base import MOST_FAULTS
 
 BATCH_ROWS = 4096
@@ -27,12 +26,12 @@ class Stream:
     Args:
         warm: the model.
         missing_allowed: whether values may be missing.
-        predict: gives the model's answers [n, outputs] to the raw features [n, w] of a batch.
+        predict: gives the model's answers [n, outputs] to the raw features of a batch.
     """
 
     warm: Warm
     missing_allowed: bool
-    predict: Callable[[torch.Tensor], Awaitable[Array]]
+    predict: Callable[[Tensors], Awaitable[Array]]
 
     async def answers(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         """Yields the answers of each batch as JSON Lines, in order; empty lines are skipped.
@@ -44,7 +43,7 @@ class Stream:
             InvalidInstances: a row is invalid, with its number in the whole stream from 0; or too many lines are empty.
         """
         done = 0
-        async for lines in _batches(chunks):
+        async for lines in _batches(chunks, min(BATCH_ROWS, self.warm.most_rows)):
             # In a thread: a batch of objects takes 20 ms.
             good, fault = await asyncio.to_thread(self._read, lines, done)
             if fault is not None and (not done or good is None):
@@ -57,7 +56,7 @@ class Stream:
         if not done:
             raise invalid("expected at least one row")
 
-    def _read(self, lines: list[bytes], first: int) -> tuple[torch.Tensor | None, InvalidInstances | None]:
+    def _read(self, lines: list[bytes], first: int) -> tuple[Tensors | None, InvalidInstances | None]:
         """The features of a batch, or of the rows before the first invalid one, and the error of that one."""
         signature = self.warm.signature
         try:
@@ -74,8 +73,8 @@ class Stream:
             return good, earlier or InvalidInstances(*faults)
 
 
-async def _batches(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
-    """Splits the chunks into batches of lines; the last line may be one that is too long.
+async def _batches(chunks: AsyncIterable[bytes], rows: int) -> AsyncIterator[list[bytes]]:
+    """Splits the chunks into batches of up to `rows` lines; the last line may be one that is too long.
 
     Raises:
         InvalidInstances: too many lines are empty.
@@ -93,13 +92,13 @@ async def _batches(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
                 check_lines(count, found)
                 lines += whole
                 size += sum(map(len, whole))
-            while len(lines) >= BATCH_ROWS or (lines and size >= BATCH_BYTES):
-                batch, lines = lines[:BATCH_ROWS], lines[BATCH_ROWS:]
+            while len(lines) >= rows or (lines and size >= BATCH_BYTES):
+                batch, lines = lines[:rows], lines[rows:]
                 size = sum(map(len, lines))
                 yield batch
         if len(rest) > LONGEST_LINE:  # it will be refused
             break
     if last := bytes(rest if len(rest) > LONGEST_LINE else rest.strip(SPACE)):
         lines.append(last)
-    for start in range(0, len(lines), BATCH_ROWS):
-        yield lines[start : start + BATCH_ROWS]
+    for start in range(0, len(lines), rows):
+        yield lines[start : start + rows]

@@ -13,7 +13,7 @@ from service.serving.functional import Step, functional
 from service.serving.served_version import ServedVersion
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.encode import answers_dtype, blank_row, raw_dtype, raw_width
+from service.workflow.encode import answers_dtype, blank_row, raw_dtype, raw_width, shaped_inputs
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.input_tensors import Tensors
 from service.workflow.model import Model
@@ -22,6 +22,7 @@ from service.workflow.signature import Signature
 
 FORWARD_BYTES = 32 * 2**20  # the most that one forward allocates, unless one row takes more
 FORWARD_WORK = 1_000_000_000  # multiplications of one forward: some tenths of a second of one core
+SHAPED_BYTES = 64 * 2**20  # of an input whose values have a shape, for rows of a stream
 RAW_BYTES = 8  # of a number before and after the network, at most; two copies of each exist at a time
 LEAST_WORK = 10_000  # of a row
 CHUNK_BYTES = 2**20  # of answers that are encoded as JSON at a time
@@ -70,6 +71,12 @@ class Warm:
         return max(1, min(FORWARD_BYTES // max(1, self.cost.bytes), FORWARD_WORK // self.work))
 
     @cached_property
+    def most_rows(self) -> int:
+        """The most rows whose values that have a shape are read at once, by `SHAPED_BYTES`."""
+        sizes = [kind.blank(each, 1).nbytes for each, kind in shaped_inputs(self.signature.inputs)]
+        return max(1, SHAPED_BYTES // max(sizes, default=1))
+
+    @cached_property
     def rows_per_chunk(self) -> int:
         """The rows that are encoded as JSON at a time: their Python objects take several times the memory of the text, and
         other threads have to wait meanwhile."""
@@ -106,6 +113,12 @@ class Warm:
     def only_numbers(self) -> bool:
         """Whether a row of numbers needs no conversion to a raw row."""
         return not self.signature.has_missing_numbers and all(each.type == "number" for each in self.signature.inputs)
+
+    @cached_property
+    def quick_bytes(self) -> int | None:
+        """The bytes of a request up to which its values are read quickly, however they are written; None if its size does not
+        matter beside their format, as it is for the columns of a table."""
+        return min((kind.quick_bytes for _, kind in shaped_inputs(self.signature.inputs)), default=None)
 
     @cached_property
     def has_categories(self) -> bool:

@@ -8,7 +8,7 @@ from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import step
-from service.workflow.look.points import Count
+from service.workflow.look.examples import Count
 from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from service.use_cases.model_manifest import ModelManifest
-from service.workflow.encode import table_inputs
+from service.workflow.encode import shaped_inputs, table_inputs
 from service.workflow.errors import step
 from service.workflow.look.available import PLOTS, available
 from service.workflow.look.points import (
@@ -60,6 +60,7 @@ def check_points(points: Points, signature: Signature) -> None:
         if len(each.edges) != len(each.counts) + 1:
             raise ValueError(f"/parameters/{position}/edges: expected one more than there are counts")
     _check_curves(points, signature)
+    _check_examples(points, signature)
 
 
 def _check_more_targets(points: Points, signature: Signature) -> None:
@@ -86,6 +87,30 @@ def _check_target(at: str, columns: Mapping[str, Sequence[Any] | None], output: 
 def _check_length(at: str, values: Sequence[Any], rows: int) -> None:
     if len(values) != rows:
         raise ValueError(f"{at}: expected {rows} values, as /part has")
+
+
+def _check_examples(points: Points, signature: Signature) -> None:
+    shaped = {each.name for each, _ in shaped_inputs(signature.inputs)}
+    if not set(points.lengths) <= shaped:
+        raise ValueError("/lengths: expected inputs of the model that are texts")
+    for name, values in points.lengths.items():
+        _check_length(f"/lengths{step(name)}", values, len(points.part))
+    examples = points.examples
+    if (examples is None) != (not shaped):
+        raise ValueError(f"/examples: expected {'some' if shaped else 'none'}, for the model's inputs")
+    if examples is None:
+        return
+    if not {examples.picture, examples.text} - {None} <= shaped:
+        raise ValueError(
+            "/examples: expected that `picture` and `text` are inputs of the model whose values have a shape"
+        )
+    if not {examples.part, *examples.counts} <= set(PARTS):
+        raise ValueError(f"/examples: expected that `part` and those in `counts` are {', '.join(PARTS)}")
+    for part, counts in examples.counts.items():
+        if len(counts) != len(signature.labels):
+            raise ValueError(
+                f"/examples/counts{step(part)}: expected {len(signature.labels)}, one for each class or label"
+            )
 
 
 def _check_curves(points: Points, signature: Signature) -> None:

@@ -27,6 +27,7 @@ from service.workflow.data.data_kind import StoredDataset
 from service.workflow.encode import raw_dtype
 from service.workflow.errors import invalid
 from service.workflow.forward_cost import ForwardCost, measure
+from service.workflow.freezing import check_freeze
 from service.workflow.model import Model, check_step, meta_network
 from service.workflow.models.input_shapes import FEATURES
 from service.workflow.models.layers import LayersSpec
@@ -75,6 +76,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     check_cancelled()
     network = meta_network(found.spec, found.signature, found.inputs)
     check_cancelled()
+    check_freeze(network, found.spec.training.freeze or ())
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
     cost = _check_forward(found, network, parameters, limits)

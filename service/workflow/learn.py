@@ -94,7 +94,7 @@ def learn(
     stage("evaluate")
     answers = predict(model.to("cpu").eval(), features, PREDICTED_ROWS if isinstance(features, Tensor) else at_once)
     evaluation = evaluate(signature, answers, targets, parts)
-    points = sample(signature, table, targets, answers, parts, model.network)
+    points = sample(signature, table, features, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
     return TrainingResult(model, signature, evaluation, points, parts, found)
 

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from service.workflow import losses, optimizers
+from service.workflow.freezing import frozen_norms
 from service.workflow.model import Model
 from service.workflow.schedulers import LearningRateSchedule
 from service.workflow.signature import Signature
@@ -32,10 +33,12 @@ class Learner:
     settings: ResolvedSettings
     averaged: AveragedModel | None = None
     steps: list[Callable[[], Any]] = field(init=False)
-    parameters: list[nn.Parameter] = field(init=False)
+    parameters: list[nn.Parameter] = field(init=False)  # those that are trained
 
     def __post_init__(self) -> None:
-        self.parameters = list(self.network.parameters())
+        self.parameters = [each for each in self.network.parameters() if each.requires_grad]
+        self._frozen_norms = frozen_norms(self.network)
+        self.train_mode()
         if self.settings.ema is not None:
             average = get_ema_multi_avg_fn(self.settings.ema.decay)
             self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
@@ -48,6 +51,12 @@ class Learner:
         """The network that is evaluated and saved: the averaged one, if weights are averaged."""
         judged: nn.Module = self.network if self.averaged is None else self.averaged.module
         return judged
+
+    def train_mode(self) -> None:
+        """Sets the network to training mode, except for frozen modules with running statistics."""
+        self.network.train()
+        for each in self._frozen_norms:
+            each.eval()
 
     def state(self) -> State:
         """What `load` takes. The tensors are not copied, and change with the next step."""

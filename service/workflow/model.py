@@ -9,6 +9,7 @@ from torch import nn
 from service.workflow import losses
 from service.workflow.encode import answers_dtype, shaped_inputs, table_inputs
 from service.workflow.errors import InvalidSpec, invalid
+from service.workflow.freezing import freeze
 from service.workflow.input_tensors import Tensors
 from service.workflow.losses import OutputKind
 from service.workflow.models import OURS
@@ -169,7 +170,9 @@ def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes)
     output = losses.output_of(spec.loss)
     outputs = losses.width(output, len(signature.outputs), len(signature.classes))
     try:
-        return spec.model.build(inputs, outputs, losses.head(output))
+        network = spec.model.build(inputs, outputs, losses.head(output))
+        freeze(network, spec.training.freeze or ())
+        return network
     except (InvalidSpec, MemoryError):
         raise
     except Exception as error:

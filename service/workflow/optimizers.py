@@ -68,7 +68,7 @@ def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
     """The torch optimizers of a network: one, or for Muon two, since it takes 2-D weights only: the other parameters get an
     AdamW with the same learning rate."""
     name, arguments = name_of(optimizer), arguments_of(optimizer)
-    parameters = list(network.parameters())
+    parameters = [each for each in network.parameters() if each.requires_grad]
     if name in FUSED:
         arguments |= _implementation(name, parameters)
     if name == "Muon":
@@ -90,6 +90,6 @@ def _implementation(name: str, parameters: list[nn.Parameter]) -> dict[str, bool
 
 def misfit(optimizer: BaseModel, network: nn.Module) -> str | None:
     """Why the optimizer cannot train this network, or None."""
-    if name_of(optimizer) == "Muon" and not any(each.ndim == 2 for each in network.parameters()):
+    if name_of(optimizer) == "Muon" and not any(each.ndim == 2 and each.requires_grad for each in network.parameters()):
         return "Muon trains 2-D weights, and this model has none; any other optimizer does"
     return None

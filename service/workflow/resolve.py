@@ -173,7 +173,10 @@ def _input(
     fields = kind.input_fields(column, how_of(schema, name))
     if isinstance(kind, ShapedType):
         with faults_below(pointer):
-            feature = kind.resolved(kind.feature.model_validate(dict(feature)), column)
+            feature = kind.feature.model_validate(dict(feature))
+            if spec.model is not None:
+                feature = kind.suited(feature, spec.model.text_encoding(name))
+            feature = kind.resolved(feature, column)
         fields |= kind.shaped_fields(feature)
     return Input(name=name, type=feature.type, missing=list(schema.reading.missing) or None, **fields), feature
 

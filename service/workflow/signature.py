@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from service.workflow.data.table import RequestedColumn
+from service.workflow.data.texts.encoding import TextEncoding
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import Scalar, TypeName
@@ -18,8 +19,9 @@ class Input(BaseModel):
     """One feature, by the name of its column.
 
     `categories` are those that the model distinguishes, in sorted order; None before training and for other types. `shape` is
-    that of one value's tensor, for types whose values have one. `dtype` is set if the numbers are no float32. `missing` (words
-    for a missing value), `date_format` and `decimal` (a comma) say how its texts are read, where that is not the default.
+    that of one value's tensor, for types whose values have one. `dtype` is set if the numbers are no float32. `text` is how
+    texts become ids. `missing` (words for a missing value), `date_format` and `decimal` (a comma) say how its texts are read,
+    where that is not the default.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,6 +31,7 @@ class Input(BaseModel):
     categories: list[str] | None = None
     shape: list[int] | None = None
     dtype: Literal["float64", "uint8"] | None = None
+    text: TextEncoding | None = None
     missing: list[str] | None = None
     date_format: str | None = None
     decimal: Literal[","] | None = None
@@ -64,6 +67,11 @@ class Signature(BaseModel):
     outputs: list[Output]
     ignored: list[str] | None = None  # other columns of the data, which instances in the form of the file may contain
     encoding: str | None = None  # of the data's text, where it is not UTF-8
+
+    @cached_property
+    def shaped(self) -> bool:
+        """Whether values of any input have a shape, such as an image."""
+        return any(each.shape is not None for each in self.inputs)
 
     @cached_property
     def has_missing_numbers(self) -> bool:

@@ -83,9 +83,10 @@ class TrainingSpec(SpecBase):
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""
-        # Earlier versions do not know a license: without one, they can read the spec of a bundle, and it has the same digest.
-        absent = {"license"} if self.license is None else set()
-        others = self.model_dump(mode="json", exclude={"model_name", "data", *absent})
+        # Earlier versions do not know `license` and `freeze`: without them, they can read the spec, and it has the same digest.
+        absent = dict.fromkeys(["license"] if self.license is None else [], True)
+        within: dict[str, Any] = {"training": {"freeze": True}} if self.training.freeze is None else {}
+        others = self.model_dump(mode="json", exclude={"model_name": True, "data": True, **absent, **within})
         return {"model_name": self.model_name, "data": self.data.to_json(), **others}
 
 

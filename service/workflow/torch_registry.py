@@ -62,7 +62,7 @@ class TorchRegistry:
         cls = self.classes[name]
         constructor: Any = cls.__init__  # type: ignore[misc] # only its signature is read
         hints = get_type_hints(constructor, localns={"Callable": Callable, "Iterable": Iterable, "Sequence": Sequence})
-        fields: dict[str, Any] = {"name": (Literal[name], Field(description=f"torch's {cls.__module__}.{name}"))}
+        fields: dict[str, Any] = {"name": (Literal[name], Field(description=f"torch's {_torch_class(cls)}"))}
         for argument in inspect.signature(constructor).parameters.values():
             if argument.name in self._left_out:
                 continue
@@ -132,6 +132,12 @@ class TorchRegistry:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"title": self.what, "oneOf": [self.arguments(name).model_json_schema() for name in self.classes]}
+
+
+def _torch_class(cls: type) -> str:
+    """The full name of torch's own class, which may be a base of this one."""
+    own = next((each for each in cls.__mro__ if each.__module__.startswith("torch.")), cls)
+    return f"{own.__module__}.{own.__name__}"
 
 
 def _first_paragraph(cls: type) -> str:

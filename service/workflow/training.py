@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.workflow.spec_base import SpecBase
+from service.workflow.spec_base import COUNTED, SpecBase
 
 EPOCHS = 100
 BATCH_SIZE = 256
@@ -24,6 +24,7 @@ class EMA(SpecBase):
     decay: float = Field(default=0.999, ge=0, lt=1)
 
 
+Pattern = Annotated[str, Field(min_length=1, max_length=200), COUNTED]
 Epochs = Annotated[int, Field(ge=0, le=10_000_000)]
 BatchSize = Annotated[int, Field(ge=1)] | Literal["full"]
 
@@ -46,6 +47,9 @@ class TrainingSettings(SpecBase):
         default=None, description="ends the training when the loss no longer falls; null never does"
     )
     ema: EMA | None = None
+    freeze: Annotated[list[Pattern], Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="patterns of names of parameters, such as encoder.*, that are not trained"
+    )
     max_seconds: float | None = Field(default=None, gt=0, description="ends the training, which still succeeds")
     max_samples: int | None = Field(default=None, ge=1, description="ends the training, which still succeeds")
     deterministic: bool = True

@@ -62,7 +62,7 @@ def _train_epoch(run: TrainingRun, after_step: AfterStep | None) -> float:
     """The steps that are left of an epoch. Returns the mean loss of its rows."""
     learner, budget, values, rows, state = run.learner, run.budget, run.values, run.rows, run.state
     if not learner.network.training:
-        learner.network.train()
+        learner.train_mode()
     for group in run.batches.next_epoch(run.epoch, skipped=len(rows)):
         if budget.spent:
             break

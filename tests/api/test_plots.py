@@ -22,6 +22,7 @@ from tests.harness.server import Server
 
 PATH = "/v1/models/line/versions/1/plots"
 OF_CLASSES = {"confusion", "roc", "precision_recall"}
+NOT_OF_LINE = {*OF_CLASSES, "filters"}  # of convolutions
 PNG, SVG, JSON = b"\x89PNG", b"<svg", b"{"
 
 
@@ -29,14 +30,16 @@ def test_every_chart_is_served() -> None:
     assert set(PLOTS) == set(CHARTS)
 
 
-@pytest.mark.parametrize("plot", sorted(OF_CLASSES))
-def test_a_regression_has_no_plots_of_classes(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
+@pytest.mark.parametrize("plot", sorted(NOT_OF_LINE))
+def test_a_regression_of_a_table_has_no_plots_of_classes_or_filters(
+    http: httpx.Client, line: dict[str, Any], plot: str
+) -> None:
     answer = http.get(f"{PATH}/{plot}.png")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
 
 
 def test_the_manifest_names_the_plots(http: httpx.Client, line: dict[str, Any]) -> None:
-    assert http.get("/v1/models/line/versions/1").json()["plots"] == [each for each in PLOTS if each not in OF_CLASSES]
+    assert http.get("/v1/models/line/versions/1").json()["plots"] == [each for each in PLOTS if each not in NOT_OF_LINE]
 
 
 def test_a_classification_has_curves_if_they_were_recorded(http: httpx.Client) -> None:
@@ -44,7 +47,7 @@ def test_a_classification_has_curves_if_they_were_recorded(http: httpx.Client) -
     data = {"kind": "rows", "records": records, "target": "y"}
     train(http, "told-apart", data=data, model={"kind": "mlp", "hidden": [4]}, loss={"name": "CrossEntropyLoss"})
     about = http.get("/v1/models/told-apart/versions/1").json()
-    assert about["plots"] == [each for each in PLOTS if each != "residuals"]
+    assert about["plots"] == [each for each in PLOTS if each not in ("residuals", "filters")]
     drawn = http.get("/v1/models/told-apart/versions/1/plots/roc.svg").text
     assert f"{about['metrics']['test']['auroc']:.3f}" in drawn
     assert f"test, {about['split']['test']['rows']} rows" in drawn
@@ -59,7 +62,7 @@ def test_a_classification_has_curves_if_they_were_recorded(http: httpx.Client) -
     assert "plots/confusion.png" in card and "plots/roc.png" not in card
 
 
-@pytest.mark.parametrize("plot", sorted(set(PLOTS) - OF_CLASSES))
+@pytest.mark.parametrize("plot", sorted(set(PLOTS) - NOT_OF_LINE))
 def test_a_plot_in_every_image_format(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
     for form, media_type, start in (("png", "image/png", PNG), ("svg", "image/svg+xml", SVG), ("json", "", JSON)):
         media_type = media_type or "application/json"

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import httpx
 
 from modelwright import Client
+from tests.harness.fork_server import ForkedProcess, ForkServer
 from tests.harness.until import until
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,13 @@ class Server:
         options: more arguments of the command line.
         environment: variables other than settings.
         settings: `MODELWRIGHT_` settings without the prefix, in lower case.
+
+    Where there is a fork server, that forks it. Not if its variables could have an effect on imports; and not a supervisor, which
+    must not have imported what its workers have.
     """
+
+    fork_server: ClassVar[ForkServer | None] = None
+    process: subprocess.Popen[bytes] | ForkedProcess
 
     def __init__(
         self,
@@ -59,12 +66,17 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
         settings = {"stop_delay_seconds": 0, **self.settings}  # no load balancer, unless a test sets one
         environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in settings.items()}
-        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(self.home), *self.options]
+        environment |= self.environment
+        arguments = ["serve", "--port", "0", "--home", str(self.home), *self.options]
         with self.log_file.open("ab") as output:
+            forker = self.fork_server
+            if forker is not None and forker.fits(environment) and "workers" not in settings:
+                self.process = forker.fork(arguments, environment, output.fileno())
+                return
             self.process = subprocess.Popen(  # noqa: S603 - our own
-                command,
+                [sys.executable, "-m", "service", *arguments],
                 cwd=ROOT,
-                env=environment | self.environment,
+                env=environment,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # its session identifies processes that survive it

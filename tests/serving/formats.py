@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, ParamSpec, cast
 
 import numpy as np
 import torch
@@ -10,10 +10,23 @@ import torch
 from service.serving.codecs import DECODERS, ENCODERS, JSON
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
+from service.workflow.input_tensors import Tensors
 from service.workflow.model import Model
 from service.workflow.signature import Signature
 
 VERSION = ServedVersion("digest", "line", 1)
+P = ParamSpec("P")
+
+
+def of_tables(read: Callable[P, Tensors]) -> Callable[P, torch.Tensor]:
+    """A reader for models that have only columns of a table, whose raw features are one tensor."""
+
+    def read_one(*args: P.args, **kwargs: P.kwargs) -> torch.Tensor:
+        rows = read(*args, **kwargs)
+        assert isinstance(rows, torch.Tensor)
+        return rows
+
+    return read_one
 
 
 class MissingValueSupport:

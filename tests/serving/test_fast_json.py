@@ -8,13 +8,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.serving.codecs import instances
 from service.serving.codecs.fast_json import read_fast
-from service.serving.codecs.instances import from_body
 from service.serving.codecs.masked_json import FEW, SHORT
 from service.strict_json import NotStrictJson, decode_body
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
+from tests.serving.formats import of_tables
+
+from_body = of_tables(instances.from_body)
 
 
 def signature(*names: str, kind: Any = "number") -> Signature:

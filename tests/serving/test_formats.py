@@ -13,14 +13,16 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.serving.codecs.instances import from_body
+from service.serving.codecs import instances
 from service.serving.codecs.json import values
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
-from tests.serving.formats import READERS, WRITERS
+from tests.serving.formats import READERS, WRITERS, of_tables
+
+from_body = of_tables(instances.from_body)
 
 CSV, LINES, PARQUET, NPY = "text/csv", "application/x-ndjson", "application/vnd.apache.parquet", "application/x-npy"
 STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"

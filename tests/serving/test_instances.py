@@ -9,11 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving.codecs.instances import from_body, from_texts
+from service.serving.codecs import instances
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec_base import MOST_FAULTS
 from service.workflow.tasks import Task
+from tests.serving.formats import of_tables
+
+from_body, from_texts = of_tables(instances.from_body), of_tables(instances.from_texts)
 
 NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-(2**60), 2**60)
 NAMES = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=5, unique=True)

@@ -12,14 +12,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving.codecs import json_lines
+from service.serving.codecs import instances, json_lines
 from service.serving.codecs.input_values import from_values, largest_number, number_block
-from service.serving.codecs.instances import check_names, from_body, from_document
+from service.serving.codecs.instances import check_names
 from service.workflow.encode import raw_features
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec_base import MOST_FAULTS, MOST_SEARCHES
 from service.workflow.tasks import Task
+from tests.serving.formats import of_tables
+
+from_body, from_document = of_tables(instances.from_body), of_tables(instances.from_document)
+read_lines = of_tables(json_lines.read)
 
 KINDS: tuple[Any, ...] = ("number", "boolean", "category", "datetime")
 VALUES = (
@@ -96,7 +100,7 @@ def test_reading_by_columns_equals_reading_by_values(
         (lambda: from_body(signature, {"instances": records}, missing_allowed), [f"/instances{each}" for each in named.values()]),
         (lambda: from_body(signature, {"instances": [{**each, "y": 1} for each in records]}, missing_allowed), None),
         (lambda: from_body(signature, {"inputs": columns}, missing_allowed), [f"/inputs/{names[k]}/{i}" for i, k in wrong]),
-        (lambda: json_lines.read(lines, signature, missing_allowed), None if b"[" in lines else list(named.values())),
+        (lambda: read_lines(lines, signature, missing_allowed), None if b"[" in lines else list(named.values())),
     ]  # fmt: skip
     for read, pointers in ways:
         try:

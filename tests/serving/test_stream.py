@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from service.serving.stream import BATCH_ROWS, LONGEST_LINE, Stream
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
+from service.workflow.input_tensors import Tensors
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
@@ -28,9 +29,9 @@ WARM = Warm(
 )
 
 
-async def double(raw: torch.Tensor) -> "np.ndarray[Any, Any]":
+async def double(raw: Tensors) -> "np.ndarray[Any, Any]":
     await asyncio.sleep(0)
-    assert len(raw) <= BATCH_ROWS
+    assert isinstance(raw, torch.Tensor) and len(raw) <= BATCH_ROWS
     return (raw * 2).numpy()
 
 

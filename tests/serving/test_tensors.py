@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from service.serving.codecs import tensors
 from service.serving.codecs.tensors import (
     BF16,
     BOOL,
@@ -25,12 +26,14 @@ from service.serving.codecs.tensors import (
     check_shape,
     from_bytes,
     from_json,
-    raw_rows,
     to_bytes,
 )
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
+from tests.serving.formats import of_tables
+
+raw_rows = of_tables(tensors.raw_rows)
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 4))
 IN_JSON = sorted(set(DTYPES) - {BF16, FP16})

@@ -10,8 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from service.serving.codecs import outputs
-from service.serving.codecs.instances import from_body, from_texts
+from service.serving.codecs import instances, outputs
 from service.workflow.data.read import read
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.schema import Misfit, Schema
@@ -30,7 +29,11 @@ from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.tasks import Task
+from tests.serving.formats import of_tables
 from tests.workflow.learning import Trained, train
+
+from_body, from_texts = of_tables(instances.from_body), of_tables(instances.from_texts)
+
 
 HEX = r"^#[0-9a-fA-F]{6}$"
 

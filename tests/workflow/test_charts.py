@@ -79,7 +79,7 @@ def render(folder: Path, asked: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("task", "missing"),
-    [("regression", {"confusion", "roc", "precision_recall"}), ("multiclass", {"residuals"})],
+    [("regression", {"filters", "confusion", "roc", "precision_recall"}), ("multiclass", {"filters", "residuals"})],
 )
 def test_every_chart_is_rendered_with_any_names(tmp_path: Path, task: str, missing: set[str]) -> None:
     asked = request(None, task)

@@ -16,14 +16,14 @@ from service.workflow.data.types.date_formats import DATES, DAY_OR_MONTH_FIRST
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidSpec
 from service.workflow.exports.huggingface.config import describe_input
-from service.workflow.exports.huggingface.folder import MODELING
+from service.workflow.exports.huggingface.folder import FILES, MODELING
 from service.workflow.models import layers
-from service.workflow.models.input_shapes import InputShapes
+from service.workflow.models.input_shapes import InputShapes, InputTensor
 from service.workflow.models.layers import LayersSpec
 from service.workflow.signature import Input
 from tests.examples import examples
 
-MODULE = runpy.run_path(str(MODELING))
+MODULE = runpy.run_path(str(FILES[0].with_name(MODELING)))
 CATEGORIES = ["1", "2.5", "-0", "true", "red", " red", "N/A", "1e3", "007", "__class__", "Ünïcödé"]
 MISSING = [None, ["-999", "n/a", "0"]]
 
@@ -155,7 +155,8 @@ def test_dates_as_numbers_and_objects() -> None:
 
 
 def test_every_column_type_has_a_reader() -> None:
-    assert MODULE["READERS"].keys() == COLUMN_TYPES.keys()
+    readers = [runpy.run_path(str(each)).get("READERS", {}) for each in FILES]
+    assert {name for each in readers for name in each} >= COLUMN_TYPES.keys()
 
 
 NEEDED: dict[str, dict[str, Any]] = {
@@ -171,6 +172,11 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Fold": {"output_size": [2, 2], "kernel_size": [2, 2]},
     "Unfold": {"kernel_size": [2, 2]},
     "TransformerEncoderLayer": {"nhead": 1, "dim_feedforward": 4},
+    "MultiheadAttention": {"num_heads": 2},
+    **{key: {"hidden_size": 3} for key in ("LSTM", "GRU", "RNN")},
+    **{key: {"embedding_dim": 3} for key in ("Embedding", "EmbeddingBag")},
+    "LazyLinear": {"out_features": 3},
+    **{f"LazyConv{of}{at}d": {"out_channels": 2, "kernel_size": 1} for of in ("", "Transpose") for at in (1, 2, 3)},
     "Upsample": {"scale_factor": 2.0},
     **{f"Adaptive{what}Pool{at}d": {"output_size": 1} for what in ("Avg", "Max") for at in (1, 2, 3)},
     **{f"{what}Pool{at}d": {"kernel_size": 1} for what in ("Avg", "Max") for at in (1, 2, 3)},
@@ -190,14 +196,15 @@ def test_every_layer_is_built_again(name: str) -> None:
         layer = {"name": name, **NEEDED.get(name, {})}
         try:
             kind = LayersSpec.model_validate({"layers": [*before, layer, {"name": "Flatten"}, {"name": "Linear"}]})
-            inputs = InputShapes.of_columns(96)
+            ids = 9 if name.startswith("Embedding") else None
+            inputs = InputShapes({"x": InputTensor((96,), ids=ids)})
             network = kind.build(inputs, 1, None).eval()
         except (InvalidSpec, ValueError):
             continue
         described = [{"name": name, **arguments} for name, arguments in kind.resolved(inputs, 1)]
         again = MODULE["build"](json.loads(json.dumps({"name": "Sequential", "layers": described}))).eval()
         again.load_state_dict(network.state_dict())
-        raw = torch.randn(5, 96)
+        raw = torch.randn(5, 96) if ids is None else torch.randint(0, ids, (5, 96))
         assert torch.equal(again(raw), network(raw))
         built += 1
     assert built, "no shape fits this layer"

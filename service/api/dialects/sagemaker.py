@@ -11,7 +11,7 @@ from service.api.dependencies import Service
 from service.api.dialects.refusals import described, with_error_code
 from service.api.errors import UnsupportedMediaType
 from service.api.predictions.dialect import Dialect, Headers
-from service.api.predictions.negotiation import accepted
+from service.api.predictions.negotiation import accepted, decoder_of_values
 from service.api.routing import PooledRoute, needs
 from service.api.schemas.bodies import exactly_one, json_body, plain_refusal
 from service.serving.codecs import DECODERS, JSON, JSON_LINES, dataframe
@@ -55,9 +55,7 @@ def _decoder(headers: Headers) -> Decoder:
         return dataframe.CSV_DECODER
     if kind in ("", JSON) or kind.endswith("+json"):
         return dataframe.JSON_DECODER
-    if kind not in DECODERS:
-        raise UnsupportedMediaType(f"expected Content-Type: {', '.join(DECODERS)}")
-    return DECODERS[kind]
+    return DECODERS.get(kind) or decoder_of_values(headers, kind)
 
 
 def _encoder(headers: Headers, _: Any) -> Encoder:

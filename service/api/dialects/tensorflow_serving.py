@@ -26,7 +26,14 @@ from service.use_cases.predict import choose
 
 START, END = "/v1/models/", ":predict"
 _OWN = re.compile(r"/v1/models/[^/]+(?:(?:/(?:versions|labels)/[^/]+)?(?::predict|/metadata)|/labels/[^/]+)")
-DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
+DTYPES = {
+    "FP32": "DT_FLOAT",
+    "FP64": "DT_DOUBLE",
+    "INT64": "DT_INT64",
+    "BOOL": "DT_BOOL",
+    "BYTES": "DT_STRING",
+    "UINT8": "DT_UINT8",
+}
 router = APIRouter(
     prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PredictRoute
 )
@@ -129,7 +136,7 @@ def _labelled(store: Store, name: str, label: str) -> Version:
 
 def _metadata(version: Version) -> Response:
     signature = signature_of(version)
-    taken = [outputs.TensorSpec(each.name, outputs.datatype_of(each), 1) for each in signature.inputs]
+    taken = [outputs.input_of(each) for each in signature.inputs]
     signature_def = {
         "inputs": {each.name: _tensor(each) for each in taken},
         "outputs": {each.name: _tensor(each) for each in outputs.outputs(signature)},

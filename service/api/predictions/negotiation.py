@@ -1,14 +1,19 @@
 """Content negotiation of the native protocol: the codecs for a Content-Type and an Accept."""
 
+import re
 from typing import Any
 
 from service.api.accept import choose
 from service.api.errors import UnsupportedMediaType
+from service.api.predictions import forms
 from service.api.predictions.dialect import Dialect, Headers, content_type
-from service.serving.codecs import DECODERS, ENCODERS, JSON, JSON_LINES
+from service.api.schemas.bodies import FORM
+from service.serving.codecs import DECODERS, ENCODERS, JSON, JSON_LINES, one_value
 from service.serving.codecs.codec import Decoder, Encoder
 
 OFFERED = tuple(ENCODERS)
+UTF_8 = ("utf-8", "utf8", "us-ascii")
+_CHARSET = re.compile(r'(?i);\s*charset="?([^";\s]*)')
 
 
 def _decoder(headers: Headers) -> Decoder:
@@ -18,9 +23,25 @@ def _decoder(headers: Headers) -> Decoder:
     given = content_type(headers)
     if not given or given.endswith("+json"):
         return DECODERS[JSON]
-    if given not in DECODERS:
-        raise UnsupportedMediaType(f"expected Content-Type: {', '.join(DECODERS)}")
-    return DECODERS[given]
+    return DECODERS.get(given) or decoder_of_values(headers, given)
+
+
+def decoder_of_values(headers: Headers, media_type: str) -> Decoder:
+    """The decoder of a form, or of a body that is one value.
+
+    Raises:
+        MalformedForm: the Content-Type of a form names no boundary.
+        UnsupportedMediaType: the body is neither, or a text that is not UTF-8.
+    """
+    whole = headers.get(b"content-type", b"").decode("latin-1")
+    if media_type == FORM:
+        return forms.decoder(whole)
+    if (found := one_value.decoder(media_type)) is None:
+        taken = ", ".join([*DECODERS, *one_value.media_types(), FORM])
+        raise UnsupportedMediaType(f"expected Content-Type: {taken}")
+    if media_type.startswith("text/") and (given := _CHARSET.search(whole)) and given[1].lower() not in UTF_8:
+        raise UnsupportedMediaType("the one charset that is taken is utf-8")
+    return found
 
 
 def accepted(headers: Headers, default: str = JSON) -> Encoder:

@@ -3,22 +3,21 @@ dialects in `service/api/dialects/`. polars is imported when a format first need
 
 from collections.abc import Callable, Sequence
 
-import torch
-
 from service.serving.codecs import arrow, csv, json, json_lines, npy, parquet
 from service.serving.codecs.codec import QUICK, Decoder, Encoder, Rows, polars_is_loaded, split
 from service.serving.forward import Array
 from service.serving.limits import MOST_VALUES
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Signature
 
 JSON, JSON_LINES = json.MEDIA_TYPE, "application/x-ndjson"
 
-# Decodes a body to raw features [n, w], or raises InvalidInstances with what is wrong, by row and column. The arguments are
+# Decodes a body to raw features, or raises InvalidInstances with what is wrong, by row and column. The arguments are
 # the body, the signature, and whether values may be missing.
-Read = Callable[[bytes, Signature, bool], torch.Tensor]
-ReadQuickly = Callable[[bytes, Signature, bool], torch.Tensor | None]
+Read = Callable[[bytes, Signature, bool], Tensors]
+ReadQuickly = Callable[[bytes, Signature, bool], Tensors | None]
 
 
 def _decoder(

@@ -2,19 +2,18 @@
 
 import io
 
-import torch
-
 from service.serving.codecs.columns import from_frame, polars_called
 from service.serving.codecs.tables import answers_frame
 from service.serving.forward import Array
 from service.serving.size_guard import arrow_messages
 from service.serving.warm_models import Warm
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Signature
 
 READ_MEMORY = 3  # bytes of memory per byte of decompressed data: the data, the table, and the tensor made of it
 
 
-def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors:
     """Decodes a stream; see `codecs.Read`."""
     arrow_messages.check_stream(body)  # polars trusts the sizes that the messages state
     with polars_called(arrow_messages.BROKEN) as polars:
@@ -22,7 +21,7 @@ def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> tor
     return from_frame(signature, frame, missing_allowed)
 
 
-def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors:
     """Decodes a file; see `codecs.Read`."""
     arrow_messages.check_file(body)
     with polars_called(arrow_messages.BROKEN) as polars:

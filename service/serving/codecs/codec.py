@@ -45,8 +45,10 @@ class Decoder:
     memory_of: Callable[[bytes], int] = memory_of
     most_rows: Callable[[bytes], int] = lambda _: 1
 
-    def in_event_loop(self, body: bytes) -> Callable[[Warm, Any], Rows | None] | None:
+    def in_event_loop(self, warm: Warm, body: bytes) -> Callable[[Warm, Any], Rows | None] | None:
         """The second step for this body in the event loop; None if a thread must do both steps."""
+        if warm.quick_bytes is not None and len(body) > warm.quick_bytes:
+            return None
         if len(body) <= self.in_loop:
             return self.read
         return self.quick if len(body) <= QUICK and self.quick is not None and self.is_quick(body) else None

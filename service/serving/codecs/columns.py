@@ -17,12 +17,14 @@ from service.serving.codecs.input_values import (
     out_of_range,
 )
 from service.serving.codecs.instances import check_names
+from service.serving.codecs.shaped_values import raw_of, read_values
 from service.serving.limits import check_rows, invalid
 from service.workflow.data.native_errors import quiet
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.stored_types import in_words
-from service.workflow.encode import raw_dtype, raw_features
+from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidInstances, step
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Input, Signature
 from service.workflow.spec_base import MOST_FAULTS, shown
 
@@ -51,10 +53,8 @@ def polars_called(broken: str) -> Iterator[Any]:
         raise invalid(broken) from None
 
 
-def from_frame(
-    signature: Signature, frame: "pl.DataFrame", missing_allowed: bool, as_text: bool = False
-) -> torch.Tensor:
-    """Raw features [n, w] from a table with the inputs' names; columns of targets are ignored. With `as_text` texts are
+def from_frame(signature: Signature, frame: "pl.DataFrame", missing_allowed: bool, as_text: bool = False) -> Tensors:
+    """Raw features from a table with the inputs' names; columns of targets are ignored. With `as_text` texts are
     parsed as values of the input's type, as in CSV.
 
     Raises:
@@ -69,10 +69,14 @@ def from_frame(
         ordered = frame if frame.columns == names else frame.select(names)
         return from_matrix(signature, ordered.to_numpy(order="c"), missing_allowed)
     faults: list[Fault] = []
-    columns: dict[str, Numbers | Texts] = {}
+    columns: dict[str, Numbers | Texts | torch.Tensor] = {}
     most = largest_number(signature.inputs)
     for each in signature.inputs:
         series = frame[each.name].alias("")  # without its name, which polars may interpret
+        if each.shape is not None:
+            columns[each.name], wrong = read_values(each, _values(series))
+            faults += [Fault(f"{step(each.name)}/{row}", wrong[row]) for row in sorted(wrong)]
+            continue
         if _is_of_no_type(series.dtype):
             faults.append(
                 Fault(step(each.name), f"holds {in_words(series.dtype)}; a column of {each.type}s is expected")
@@ -86,7 +90,7 @@ def from_frame(
         columns[each.name] = column
     if faults:
         raise InvalidInstances(*faults[:MOST_FAULTS])
-    return raw_features(signature.inputs, columns)
+    return raw_of(signature, columns)
 
 
 def from_matrix(signature: Signature, matrix: Numbers, missing_allowed: bool) -> torch.Tensor:
@@ -151,6 +155,15 @@ def _is_of_no_type(dtype: "pl.DataType") -> bool:
     import polars as pl
 
     return dtype.is_nested() or dtype in (pl.Binary, pl.Object)
+
+
+def _values(series: "pl.Series") -> list[Any]:
+    """The values of an input whose values have a shape. The bytes of a file may be in an object, `{bytes, path}`."""
+    import polars as pl
+
+    if series.dtype.base_type() is pl.Struct and "bytes" in series.struct.fields:
+        series = series.struct.field("bytes")
+    return series.to_list()
 
 
 def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tuple[Numbers | Texts, RowErrors]:

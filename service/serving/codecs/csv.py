@@ -8,7 +8,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from service.serving.codecs import formulas
 from service.serving.codecs.columns import from_frame, from_matrix, polars_called
@@ -24,6 +23,7 @@ from service.workflow.data.formats.csv_header import name_columns
 from service.workflow.data.formats.csv_repair import ESCAPE
 from service.workflow.data.reading import Reading
 from service.workflow.errors import InvalidData
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Signature
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MOST_COLUMNS = 10_000
 SPACE = b" \t\r"
 
 
-def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+def read(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors:
     """Decodes a body; see `codecs.Read`."""
     _check_size(body)
     head, rows, separator = _split_header(_in_utf8(body, signature), signature)
@@ -75,7 +75,7 @@ def _check_size(body: bytes) -> None:
 
 def _read_plain(
     rows: bytes, names: list[str], separator: str, signature: Signature, missing_allowed: bool
-) -> torch.Tensor | None:
+) -> Tensors | None:
     """Decodes plain rows, whose numbers are JSON numbers; None if there is anything else."""
     numbers = {each.name for each in signature.inputs if each.type == "number" and each.decimal is None}
     wanted = {each.name for each in signature.inputs}

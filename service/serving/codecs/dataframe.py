@@ -10,7 +10,7 @@ from service.serving.codecs import DECODERS
 from service.serving.codecs.codec import Decoder, Rows
 from service.serving.codecs.fast_json import LEAST_FAST_BYTES, PLACEHOLDER, ValueList, extract_lists, features_of_list
 from service.serving.codecs.json import json_decoder, read_envelope
-from service.serving.codecs.tensorflow_serving import plain
+from service.serving.codecs.tensorflow_serving import Request, plain, unwrapped
 from service.serving.limits import invalid
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets, decode_body
@@ -32,7 +32,7 @@ class _Values:
 
 
 def _decode(body: bytes) -> Any:
-    """Decodes any form to a document for `from_body`, or to `_Values`."""
+    """Decodes any form to a document for `from_body`, to a `Request`, or to `_Values`."""
     if len(body) < LEAST_FAST_BYTES:
         return _body(decode_body(body))
     found = extract_lists(body, b"data") if body.find(b'"dataframe_split"', 0, LEAST_FAST_BYTES) >= 0 else None
@@ -47,9 +47,13 @@ def _decode(body: bytes) -> Any:
 
 def _read(warm: Warm, given: Any) -> Rows:
     if not isinstance(given, _Values):
-        return read_envelope(warm, given)
+        return _read_document(warm, given)
     raw = features_of_list(given.rows, warm.signature, warm.model.fills_missing, given.names)
-    return read_envelope(warm, _body(decode_body(given.body))) if raw is None else raw
+    return _read_document(warm, _body(decode_body(given.body))) if raw is None else raw
+
+
+def _read_document(warm: Warm, given: Any) -> Rows:
+    return read_envelope(warm, unwrapped(warm, given) if isinstance(given, Request) else given)
 
 
 def _body(given: Any, brackets: int | None = None) -> Any:
@@ -66,7 +70,7 @@ def _body(given: Any, brackets: int | None = None) -> Any:
         return {"instances": given["dataframe_records"]}
     if "dataframe_split" in given:
         return _split(given["dataframe_split"])
-    return plain(given, brackets).body
+    return plain(given, brackets)
 
 
 def _split(frame: Any) -> dict[str, Any]:

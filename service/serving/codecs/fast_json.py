@@ -55,7 +55,7 @@ class Matrix:
 def read_fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> torch.Tensor | None:
     """Raw features [n, w] of a body in rows or columns whose values are numbers (0 and 1 for booleans), texts and nulls; None
     if the general parser is needed."""
-    if not signature.inputs or signature.has_missing_numbers:
+    if not signature.inputs or signature.has_missing_numbers or signature.shaped:
         return None
     try:
         if (start := _INSTANCES.match(body)) is not None:
@@ -217,7 +217,7 @@ def features_of_list(
     """Converts rows to raw features [n, w]; None if the general parser is needed. `names` are those of the columns, None if
     these are the inputs in their order."""
     inputs = [each.name for each in signature.inputs]
-    if signature.has_missing_numbers:
+    if signature.has_missing_numbers or signature.shaped:
         return None
     width = len(inputs if names is None else names)
     bare = names is None and width == 1 and found.width == 0  # single values

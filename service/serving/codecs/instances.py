@@ -22,21 +22,23 @@ from service.serving.codecs.input_values import (
     number_block_of_texts,
 )
 from service.serving.codecs.input_values import from_texts as column_from_texts
+from service.serving.codecs.shaped_values import bare, raw_of, read_values
 from service.serving.limits import MOST_ROWS, invalid
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.encode import raw_dtype, raw_features
+from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidInstances, step
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Input, Signature
 from service.workflow.spec_base import MOST_FAULTS, FaultBudget, listed_names, nearest
 
 NUMBERS = frozenset((int, float))  # and not bool, which is an int
 ENVELOPE = ("instances", "inputs")
 Column = Sequence[Any]
-Steps = tuple[int | str | None, ...]
+Read = Numbers | Texts | torch.Tensor  # a column
 
 
-def from_document(signature: Signature, document: object, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, w] from a document of the native protocol: `{"instances": […]}`, whose value may be one row as an
+def from_document(signature: Signature, document: object, missing_allowed: bool) -> Tensors:
+    """Raw features from a document of the native protocol: `{"instances": […]}`, whose value may be one row as an
     object, or `{"inputs": {…}}`; or without an envelope a list of rows, or an object that is one row.
 
     Raises:
@@ -53,8 +55,8 @@ def from_document(signature: Signature, document: object, missing_allowed: bool)
     return from_body(signature, document, missing_allowed)
 
 
-def from_body(signature: Signature, body: object, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, w] from `{"instances": […]}` or `{"inputs": {…}}`, NaN for a missing value.
+def from_body(signature: Signature, body: object, missing_allowed: bool) -> Tensors:
+    """Raw features from `{"instances": […]}` or `{"inputs": {…}}`, NaN for a missing value.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -88,10 +90,10 @@ def plain_rows(body: object, width: int, most: float) -> list[list[float]] | Non
 
 
 def from_texts(
-    signature: Signature, texts: Mapping[str, Sequence[str] | Numbers | Texts], missing_allowed: bool
-) -> torch.Tensor:
-    """Raw features [n, w] from columns of texts by name, as in a query; an empty text is a missing value. An array holds
-    valid numbers.
+    signature: Signature, texts: Mapping[str, Sequence[Any] | Numbers | Texts], missing_allowed: bool
+) -> Tensors:
+    """Raw features from columns of texts by name, as in a query; an empty text is a missing value. An array holds
+    valid numbers, and values that have a shape may be bytes.
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
@@ -99,8 +101,8 @@ def from_texts(
     return _Reader(signature, missing_allowed, texts=True).columns(texts, "")
 
 
-def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: bool, first: int) -> torch.Tensor:
-    """Raw features [n, w] from rows, each as in `instances`; errors count them from `first`.
+def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: bool, first: int) -> Tensors:
+    """Raw features from rows, each as in `instances`; errors count them from `first`.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -110,8 +112,8 @@ def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: boo
 
 def from_columns(
     signature: Signature, columns: Mapping[str, Column | Numbers | Texts], missing_allowed: bool
-) -> torch.Tensor:
-    """Raw features [n, w] from columns of one length by name; an array holds numbers, NaN for missing.
+) -> Tensors:
+    """Raw features from columns of one length by name; an array holds numbers, NaN for missing.
 
     Raises:
         InvalidInstances: what is wrong, by column and row, as in `inputs`.
@@ -144,16 +146,19 @@ class _Reader:
         self.known = {*self.names, *(each.name for each in self.signature.outputs), *(self.signature.ignored or ())}
         self.most = largest_number(self.inputs)
         self.plain = all(each.type == "number" and not each.how.missing_numbers for each in self.inputs)
+        self.alone = self.inputs[0] if self.signature.shaped and len(self.inputs) == 1 else None
 
-    def rows(self, instances: object, at: str) -> torch.Tensor:
+    def rows(self, instances: object, at: str) -> Tensors:
         """From rows: lists in the order of the signature, objects by name, or single values for one input."""
         if not isinstance(instances, list) or not instances:
             raise invalid("expected a list of at least one row", at)
         _check_count(len(instances), at)
         return self.read(instances, lambda row: f"{at}/{row}")
 
-    def read(self, rows: Sequence[Any], at: Callable[[int], str]) -> torch.Tensor:
+    def read(self, rows: Sequence[Any], at: Callable[[int], str]) -> Tensors:
         """From rows; `at` gives the JSON pointer of each."""
+        if self.alone is not None:
+            return self._values(rows, at, self.alone)
         flat = self._flat(rows)
         if flat is not None:
             good, faults = list(range(len(rows))), list[tuple[int, int, Fault]]()
@@ -171,6 +176,24 @@ class _Reader:
                 faults.append((row, k, Fault(at(row) + _last_step(rows[row], k, self.names[k]), message)))
         _raise(faults)
         return self._tensor(arrays)
+
+    def _values(self, rows: Sequence[Any], at: Callable[[int], str], of: Input) -> Tensors:
+        """From rows of the one input, whose values have a shape: each row may be the value itself."""
+        values, wrong = list[Any](), dict[int, list[Fault]]()
+        for place, row in enumerate(rows):
+            if bare(of, row):
+                values.append(row)
+            elif (flat := self._flat([row])) is not None:
+                values += flat
+            elif len(wrong) < MOST_FAULTS:
+                wrong[place] = self._faults_of_row(row, at(place))
+        if wrong:
+            raise InvalidInstances(*[each for faults in wrong.values() for each in faults][:MOST_FAULTS])
+        tensor, errors = read_values(of, values)
+        if errors:
+            steps = {row: "" if bare(of, rows[row]) else _last_step(rows[row], 0, of.name) for row in errors}
+            raise InvalidInstances(*(Fault(at(row) + steps[row], errors[row]) for row in sorted(errors)))
+        return raw_of(self.signature, {of.name: tensor})
 
     def _flat(self, rows: Sequence[Any]) -> list[Any] | None:
         """All values, row by row in the order of the inputs; None if any row has the wrong form."""
@@ -213,7 +236,7 @@ class _Reader:
             return [Fault(at, f"has {len(row)} values; the model takes {len(self.names)}: {known}")]
         return [Fault(at, f"expected a list of {len(self.names)} values or an object with the inputs' names")]
 
-    def columns(self, columns: object, at: str) -> torch.Tensor:
+    def columns(self, columns: object, at: str) -> Tensors:
         """From columns by name, all of one length; a single value is a column of one."""
         if not isinstance(columns, Mapping):
             raise invalid("expected an object of columns: {name: [values]}", at)
@@ -258,17 +281,18 @@ class _Reader:
         faults += [Fault(f"{at}{step(name)}", message) for name in absent]
         return faults[:MOST_FAULTS]
 
-    def _arrays(self, columns: Sequence[Column | Numbers | Texts]) -> tuple[list[Numbers | Texts], list[RowErrors]]:
-        """Each column as an array, and its errors. Plain numbers are converted together."""
-        arrays: dict[int, Numbers | Texts] = {}
+    def _arrays(self, columns: Sequence[Column | Numbers | Texts]) -> tuple[list[Read], list[RowErrors]]:
+        """Each column as an array, or as a tensor if its values have a shape, and its errors. Plain numbers are converted
+        together."""
+        arrays: dict[int, Read] = {}
         wrong: list[RowErrors] = [{} for _ in columns]
         lists: dict[int, Column] = {}
         read = column_from_texts if self.texts else from_values
         for k, values in enumerate(columns):
-            if isinstance(values, Texts):
-                arrays[k], wrong[k] = from_distinct(self.inputs[k], values, self.most, read)
-                if not self.missing_allowed:
-                    wrong[k] = missing_errors(arrays[k], wrong[k])
+            if self.inputs[k].shape is not None:
+                arrays[k], wrong[k] = read_values(self.inputs[k], values)
+            elif isinstance(values, Texts):
+                arrays[k], wrong[k] = self._checked(*from_distinct(self.inputs[k], values, self.most, read))
             elif not isinstance(values, np.ndarray):
                 lists[k] = values
             elif self.inputs[k].type == "number" and self._is_plain(values) and not self.inputs[k].how.missing_numbers:
@@ -285,10 +309,12 @@ class _Reader:
             if found is not None and (self.missing_allowed or not np.isnan(found).any()):
                 arrays |= zip(places, found, strict=True)
         for k in lists.keys() - arrays.keys():
-            arrays[k], wrong[k] = read(self.inputs[k], lists[k], self.most)
-            if not self.missing_allowed:
-                wrong[k] = missing_errors(arrays[k], wrong[k])
+            arrays[k], wrong[k] = self._checked(*read(self.inputs[k], lists[k], self.most))
         return [arrays[k] for k in range(len(columns))], wrong
+
+    def _checked(self, column: Numbers | Texts, wrong: RowErrors) -> tuple[Numbers | Texts, RowErrors]:
+        """The column with its errors, those for missing values included."""
+        return column, wrong if self.missing_allowed else missing_errors(column, wrong)
 
     def _is_usual(self, of: Input) -> bool:
         """Whether this input has the common notation of numbers."""
@@ -302,8 +328,8 @@ class _Reader:
             return False
         return self.missing_allowed or not np.isnan(numbers).any()
 
-    def _tensor(self, arrays: Sequence[Numbers | Texts]) -> torch.Tensor:
-        return raw_features(self.inputs, dict(zip(self.names, arrays, strict=True)))
+    def _tensor(self, arrays: Sequence[Read]) -> Tensors:
+        return raw_of(self.signature, dict(zip(self.names, arrays, strict=True)))
 
 
 def _last_step(row: object, position: int, name: str) -> str:

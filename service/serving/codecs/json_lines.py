@@ -13,13 +13,14 @@ from service.serving.forward import Array
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, check_lines, check_rows, invalid
 from service.serving.warm_models import Warm
 from service.strict_json import BOM, NotStrictJson, TooManyBrackets, decode
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Signature
 
 SPACE = b" \t\r\n"
 FEW = 4096  # the most lines of a body that the event loop decodes
 
 
-def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+def read(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors:
     """Decodes lines, of which empty ones are skipped; see `codecs.Read`."""
     text = body.removeprefix(BOM).strip(SPACE)
     if b"\r" in text:
@@ -48,13 +49,13 @@ def _non_empty(text: bytes, count: int) -> list[bytes]:
     return lines
 
 
-def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
+def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors | None:
     """As `read`, but None if there are more than `FEW` lines."""
     return read(body, signature, missing_allowed) if body.count(b"\n") <= FEW else None
 
 
-def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first: int) -> torch.Tensor:
-    """Decodes stripped lines to raw features [n, w]; errors count rows from `first`.
+def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first: int) -> Tensors:
+    """Decodes stripped lines to raw features; errors count rows from `first`.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.

@@ -1,4 +1,5 @@
-"""NPY: one array of numbers [rows, inputs] in the order of the signature, NaN for a missing value."""
+"""NPY: one array of numbers [rows, inputs] in the order of the signature, NaN for a missing value; or one input's values that
+have a shape, such as pixels, [rows, …]."""
 
 import ast
 import functools
@@ -7,12 +8,13 @@ import math
 import re
 
 import numpy as np
-import torch
 
 from service.serving.codecs.columns import from_matrix
+from service.serving.codecs.shaped_values import kind_of, raw_of, read_values
 from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
 from service.serving.warm_models import Warm
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Signature
 from service.workflow.spec_base import shown
 
@@ -22,8 +24,10 @@ _NUMBERS = re.compile(r"[<>=|]?(f[248]|[iu][1248]|b1|\?)")  # as NumPy writes th
 _NATIVE = {np.dtype(each).str: each for each in (np.float32, np.float64)}  # anything else becomes float64
 
 
-def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+def read(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors:
     """Decodes an array; see `codecs.Read`."""
+    if signature.shaped:
+        return _read_shaped(body, signature)
     width = len(signature.inputs)
     for each in signature.inputs:
         if each.type not in ("number", "boolean"):
@@ -33,17 +37,37 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
         shape = (*shape, 1)
     if len(shape) != 2 or shape[1] != width:
         raise invalid(f"the array has the shape {list(shape)}; [rows, {width}] is expected, a column for each input")
-    # Checked before an array is made: the header may state any size.
-    if math.prod(shape) * dtype.itemsize != len(body) - start:
-        message = (
-            f"the header declares {math.prod(shape) * dtype.itemsize} bytes of numbers; {len(body) - start} follow"
-        )
-        raise invalid(message)
+    _check_length(body, start, dtype, shape)
     check_rows(*shape)
     if dtype.kind == "b" and any(each.type != "boolean" for each in signature.inputs):
         raise invalid("the array holds booleans; numbers are expected")
     matrix = np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if fortran else "C")
     return from_matrix(signature, matrix.astype(_NATIVE.get(dtype.str, np.float64), copy=False), missing_allowed)
+
+
+def _read_shaped(body: bytes, signature: Signature) -> Tensors:
+    """The values of the one input, [rows, …]."""
+    of = signature.inputs[0]
+    if len(signature.inputs) > 1 or kind_of(of).ids(of) is not None:
+        names = ", ".join(f"{each.name} ({each.type})" for each in signature.inputs)
+        raise invalid(f"the model takes {names}, and NPY holds the numbers of one input; send another format")
+    start, dtype, fortran, shape = _header(body)
+    _check_length(body, start, dtype, shape)
+    if not shape:
+        raise invalid(f"the array has no axis of rows; [rows, {str(of.shape)[1:]} is expected")
+    check_rows(shape[0], 1)
+    array = np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if fortran else "C")
+    tensor, wrong = read_values(of, array if len(shape) > 1 else array[:, None])
+    if wrong:
+        raise invalid(f"the array {next(iter(wrong.values()))}")
+    return raw_of(signature, {of.name: tensor})
+
+
+def _check_length(body: bytes, start: int, dtype: "np.dtype[np.generic]", shape: tuple[int, ...]) -> None:
+    """Checks the size of an array before one is made: the header may state any."""
+    size = math.prod(shape) * dtype.itemsize
+    if size != len(body) - start:
+        raise invalid(f"the header declares {size} bytes of numbers; {len(body) - start} follow")
 
 
 def _header(body: bytes) -> tuple[int, "np.dtype[np.generic]", bool, tuple[int, ...]]:

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
-import torch
 
 from service.serving.codecs import outputs
 from service.serving.codecs.codec import Decoder, Encoder, JsonThenBytes
 from service.serving.codecs.fast_json import LEAST_FAST_BYTES, PLACEHOLDER, extract_lists
 from service.serving.codecs.json import MEDIA_TYPE, NUMPY, json_decoder
 from service.serving.codecs.outputs import MATRIX
+from service.serving.codecs.shaped_values import B64, is_file
 from service.serving.codecs.tensors import (
     BYTES,
     DTYPES,
@@ -30,6 +31,9 @@ from service.serving.limits import invalid
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import decode_body
+from service.workflow.data.table import Texts
+from service.workflow.input_tensors import Tensors
+from service.workflow.signature import Signature
 from service.workflow.spec_base import nearest, shown
 
 OCTETS = "application/octet-stream"
@@ -178,34 +182,42 @@ def _flag(given: dict[str, Any], name: str, default: bool, at: str) -> bool:
     return value
 
 
-def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
+def _tensors(signature: Signature, document: _Document, rest: memoryview) -> list[Tensor]:
     """The inputs with their values. The sum of their sizes is checked before anything is allocated."""
     sizes = sum(each.size for each in document.inputs if each.size is not None)
     if sizes != len(rest):
         raise invalid(f"the inputs declare {sizes} bytes after the JSON; {len(rest)} follow")
     found, start = [], 0
+    files = {each.name for each in signature.inputs if is_file(each)}
+    alone = bool(files) and len(signature.inputs) == len(document.inputs) == 1  # then its name does not matter
     for i, each in enumerate(document.inputs):
+        of_files = alone or each.name in files
         if each.size is None:
             values = from_json(each.datatype, each.shape, each.data, f"/inputs/{i}/data")
+            if of_files and each.datatype == BYTES and not isinstance(values, np.ndarray | Texts):
+                values = [None if text is None else {B64: text} for text in values]
         else:
-            values = from_bytes(each.datatype, each.shape, rest[start : start + each.size], f"/inputs/{i}")
+            data = rest[start : start + each.size]
+            values = from_bytes(each.datatype, each.shape, data, f"/inputs/{i}", files=of_files)
             start += each.size
         found.append(Tensor(each.name, each.datatype, each.shape, values))
     return found
 
 
-def _read(warm: Warm, given: _Request) -> torch.Tensor:
+def _read(warm: Warm, given: _Request) -> Tensors:
     signature = warm.signature
     if given.document.requested is not None:
         names = {each.name for each in outputs.outputs(signature)}
         for name in given.document.requested:
             if name not in names:
                 raise invalid(f"{shown(name)} is no output of this model; {nearest(name, names)}", "/outputs")
-    tensors = [_raw_input(warm, given.rest)] if given.document is RAW else _tensors(given.document, given.rest)
+    tensors = (
+        [_raw_input(warm, given.rest)] if given.document is RAW else _tensors(signature, given.document, given.rest)
+    )
     return raw_rows(signature, tensors, warm.model.fills_missing)
 
 
-def _read_numbers(warm: Warm, given: _Request) -> torch.Tensor | None:
+def _read_numbers(warm: Warm, given: _Request) -> Tensors | None:
     """As `_read`, but None if a tensor has texts, which take longer."""
     return None if any(each.datatype == BYTES for each in given.document.inputs) else _read(warm, given)
 
@@ -213,7 +225,7 @@ def _read_numbers(warm: Warm, given: _Request) -> torch.Tensor | None:
 def _raw_input(warm: Warm, body: memoryview) -> Tensor:
     """The input whose bytes are the whole body."""
     requested = outputs.inputs(warm.signature)
-    if len(requested) > 1 or requested[0].name != MATRIX:
+    if warm.signature.shaped or len(requested) > 1 or requested[0].name != MATRIX:
         raise invalid("a body without a JSON document is for models with one tensor of numbers")
     datatype = requested[0].datatype
     rows = len(body) // (DTYPES[datatype].itemsize * warm.width)

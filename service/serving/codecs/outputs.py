@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from service.serving.codecs.input_values import are_numeric
+from service.serving.codecs.shaped_values import kind_of
 from service.serving.codecs.tensors import BOOL, BYTES, Values
 from service.serving.forward import Array
 from service.workflow.data.types.category import as_text
@@ -22,22 +23,33 @@ FLOATS = {"float32": "FP32", "float64": "FP64"}
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """The name, datatype and shape of a tensor: [rows], or [rows, columns]."""
+    """The name, datatype and shape of a tensor: [rows], [rows, columns], or [rows, *of_row] where values have a shape."""
 
     name: str
     datatype: str
     columns: int | None
+    of_row: tuple[int, ...] = ()
 
     def shape(self, rows: int = -1) -> list[int]:
         """The shape with this number of rows, -1 for any."""
-        return [rows] if self.columns is None else [rows, self.columns]
+        return [rows, *self.of_row] if self.columns is None else [rows, self.columns]
 
 
 def inputs(signature: Signature) -> list[TensorSpec]:
     """The inputs in a model's metadata: one tensor if all are numbers or booleans, else one tensor for each."""
     if are_numeric(signature.inputs):
         return [TensorSpec(MATRIX, FLOATS[raw_dtype(signature.inputs).name], len(signature.inputs))]
-    return [TensorSpec(each.name, datatype_of(each), 1) for each in signature.inputs]
+    return [input_of(each) for each in signature.inputs]
+
+
+def input_of(of: Input) -> TensorSpec:
+    """The tensor of one input. Images and other files are described as bytes, in which form most clients have them."""
+    if of.shape is None:
+        return TensorSpec(of.name, datatype_of(of), 1)
+    kind = kind_of(of)
+    if kind.files or kind.ids(of) is not None:
+        return TensorSpec(of.name, BYTES, None)
+    return TensorSpec(of.name, "UINT8" if of.dtype == "uint8" else "FP32", None, tuple(of.shape))
 
 
 def outputs(signature: Signature) -> list[TensorSpec]:

@@ -2,25 +2,24 @@
 
 import io
 
-import torch
-
 from service.serving.codecs.columns import from_frame, polars_called
 from service.serving.codecs.tables import answers_frame
 from service.serving.forward import Array
 from service.serving.size_guard import parquet_pages
 from service.serving.warm_models import Warm
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Signature
 
 SMALL = 2**20  # bytes of the pages, once decompressed
 
 
-def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+def read(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors:
     """Decodes a file; see `codecs.Read`."""
     parquet_pages.check(body)
     return _read(body, signature, missing_allowed)
 
 
-def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
+def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors | None:
     """As `read`, but None if the file is large once decompressed."""
     return _read(body, signature, missing_allowed) if parquet_pages.check(body) <= SMALL else None
 
@@ -34,7 +33,7 @@ def memory_of(body: bytes) -> int:
     return 3 * parquet_pages.check(body)
 
 
-def _read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+def _read(body: bytes, signature: Signature, missing_allowed: bool) -> Tensors:
     """Reads a file whose sizes have been checked: polars trusts those that the pages state."""
     with polars_called("the Parquet file cannot be read") as polars:
         frame = polars.read_parquet(io.BytesIO(body))

@@ -4,7 +4,10 @@ from urllib.parse import parse_qsl
 
 from service.serving.codecs.codec import Decoder, Rows
 from service.serving.codecs.instances import from_texts
+from service.serving.codecs.shaped_values import kind_of
+from service.serving.limits import invalid
 from service.serving.warm_models import Warm
+from service.workflow.errors import step
 
 
 def columns(query: bytes) -> dict[str, list[str]]:
@@ -16,6 +19,9 @@ def columns(query: bytes) -> dict[str, list[str]]:
 
 
 def _read(warm: Warm, given: dict[str, list[str]]) -> Rows:
+    for each in warm.signature.inputs:
+        if each.shape is not None and kind_of(each).ids(each) is None:
+            raise invalid(f"is of type {each.type}, which no query can hold; send it by POST", step(each.name))
     return from_texts(warm.signature.with_points, given, warm.model.fills_missing)
 
 

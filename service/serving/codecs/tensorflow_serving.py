@@ -32,26 +32,28 @@ NESTED = frozenset((list, dict))
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """A document for `read_envelope`; or a large body, or the list in it, for the fast parser, with the `whole` body for the
-    general parser if the fast one fails. Columns are answered by columns."""
+class Request:
+    """A document for `read_envelope`, once its values are unwrapped, with the number of lists and objects in it, if known; or
+    a large body, or the list in it, for the fast parser, with the `whole` body for the general parser if the fast one fails.
+    Columns are answered by columns."""
 
     body: Any
     columns: bool
     whole: bytes | None = None
+    brackets: int | None = None
 
 
-def _decode(body: bytes) -> _Request:
+def _decode(body: bytes) -> Request:
     if len(body) < LEAST_FAST_BYTES:
         return plain(decode_body(body))
     if body.startswith(b'{"instances"'):
-        return _Request(body, columns=False, whole=body)
+        return Request(body, columns=False, whole=body)
     if INPUTS.match(body):
-        return _Request(body, columns=True, whole=body)
+        return Request(body, columns=True, whole=body)
     return _rows_beside(body) or plain(decode_body(body), count_brackets(body))
 
 
-def _rows_beside(body: bytes) -> _Request | None:
+def _rows_beside(body: bytes) -> Request | None:
     """Extracts the rows of a body with other members, such as `signature_name`."""
     for name in ("instances", "inputs"):
         found = extract_lists(body, name.encode())
@@ -60,12 +62,13 @@ def _rows_beside(body: bytes) -> _Request | None:
             if isinstance(document, dict) and document.get(name) == PLACEHOLDER:
                 rest = plain({**document, name: []})
                 if rest.body.keys() == {"instances"}:
-                    return _Request(found[1][0], rest.columns, whole=body)
+                    return Request(found[1][0], rest.columns, whole=body)
     return None
 
 
-def plain(document: Any, brackets: int | None = None) -> _Request:
-    """Removes what only this protocol has from a document. `brackets` is the number of lists and objects in it, if known.
+def plain(document: Any, brackets: int | None = None) -> Request:
+    """Removes what only this protocol has from a document, except the form of its values. `brackets` is the number of lists and
+    objects in it, if known.
 
     Raises:
         InvalidInstances: it is not a document of this protocol.
@@ -75,15 +78,26 @@ def plain(document: Any, brackets: int | None = None) -> _Request:
     document = dict(document)
     if document.pop("signature_name", SIGNATURE) not in (SIGNATURE, "", None):
         raise invalid(f"the one signature is {SIGNATURE!r}", "/signature_name")
-    if isinstance(document.get("instances"), list):
-        document["instances"] = _rows(document["instances"], brackets)
     columns = "inputs" in document
     if isinstance(document.get("inputs"), list) and "instances" not in document:  # KServe accepts rows as both
-        document = {**document, "instances": _rows(document["inputs"], brackets)}
-        del document["inputs"]
-    elif isinstance(document.get("inputs"), dict):
-        document["inputs"] = {name: _row(column) for name, column in document["inputs"].items()}
-    return _Request(document, columns)
+        document["instances"] = document.pop("inputs")
+    return Request(document, columns, brackets=brackets)
+
+
+def unwrapped(warm: Warm, given: Request) -> Any:
+    """The document with single values; as it is for a model whose values have a shape, which `from_body` reads in any form.
+
+    Raises:
+        InvalidInstances: a text is in no base64.
+    """
+    document = given.body
+    if warm.signature.shaped:
+        return document
+    if isinstance(document.get("instances"), list):
+        document = {**document, "instances": _rows(document["instances"], given.brackets)}
+    if isinstance(document.get("inputs"), dict):
+        document = {**document, "inputs": {name: _row(column) for name, column in document["inputs"].items()}}
+    return document
 
 
 def _rows(rows: list[Any], brackets: int | None) -> list[Any]:
@@ -119,15 +133,14 @@ def _value(value: Any) -> Any:
     return value
 
 
-def _read(warm: Warm, given: _Request) -> Rows:
-    document = given.body
+def _read(warm: Warm, given: Request) -> Rows:
     if given.whole is None:
-        return read_envelope(warm, document)
-    by = features_of_list if isinstance(document, ValueList) else read_fast
-    raw = by(document, warm.signature, warm.model.fills_missing)
-    return (
-        read_envelope(warm, plain(decode_body(given.whole), count_brackets(given.whole)).body) if raw is None else raw
-    )
+        return read_envelope(warm, unwrapped(warm, given))
+    by = features_of_list if isinstance(given.body, ValueList) else read_fast
+    raw = by(given.body, warm.signature, warm.model.fills_missing)
+    if raw is not None:
+        return raw
+    return read_envelope(warm, unwrapped(warm, plain(decode_body(given.whole), count_brackets(given.whole))))
 
 
 def _encoder(document: Callable[[Signature, Array], dict[str, Any]]) -> Encoder:

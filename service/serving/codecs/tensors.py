@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import torch
 
 from service.serving.codecs.columns import from_matrix
 from service.serving.codecs.fast_json import ValueList
@@ -17,6 +16,7 @@ from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
 from service.workflow.data.table import Texts
 from service.workflow.errors import step
+from service.workflow.input_tensors import Tensors
 from service.workflow.signature import Signature
 from service.workflow.spec_base import nearest, shown
 
@@ -47,9 +47,13 @@ def parsed_values(datatype: object, shape: object, found: ValueList) -> Array | 
     return found.texts() if datatype == BYTES else found.numbers()
 
 
+MOST_AXES = 8  # of a tensor
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor of a request: [rows] or [rows, columns]."""
+    """One tensor of a request: [rows] or [rows, columns]; or [rows, …] for an input whose values have a shape. The texts of
+    such an input may be bytes."""
 
     name: str
     datatype: str
@@ -66,11 +70,11 @@ def check_shape(shape: object, at: str) -> tuple[int, ...]:
     """Checks a shape that a client has sent; it must not be used for allocation before the data are checked.
 
     Raises:
-        InvalidInstances: it is neither [rows] nor [rows, columns].
+        InvalidInstances: it is no shape, or has too many rows or axes.
     """
     if not isinstance(shape, list) or not all(type(each) is int and each >= 0 for each in shape):
         raise invalid("expected a list of whole numbers, such as [2, 4]", at)
-    if len(shape) not in (1, 2):
+    if not 0 < len(shape) <= MOST_AXES:
         raise invalid(f"has {len(shape)} dimensions; [rows] or [rows, columns] is expected", at)
     check_rows(shape[0], 1)
     return tuple(shape)
@@ -110,15 +114,15 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
         raise invalid(f"holds a value beyond {datatype}", at) from None
 
 
-def from_bytes(datatype: str, shape: tuple[int, ...], data: memoryview, at: str) -> Values:
-    """Converts the bytes of a tensor; `at` is its JSON pointer.
+def from_bytes(datatype: str, shape: tuple[int, ...], data: memoryview, at: str, *, files: bool = False) -> Values:
+    """Converts the bytes of a tensor; `at` is its JSON pointer. With `files` BYTES stay bytes.
 
     Raises:
         InvalidInstances: they do not match the datatype or the shape.
     """
     count = math.prod(shape)
     if datatype == BYTES:
-        return _texts(data, count, at)
+        return _texts(data, count, at, files)
     dtype = DTYPES[datatype]
     if count * dtype.itemsize != len(data):
         message = f"{datatype} of the shape {list(shape)} takes {count * dtype.itemsize} bytes; {len(data)} are there"
@@ -140,13 +144,19 @@ def to_bytes(datatype: str, values: Values) -> bytes:
     return np.asarray(given).astype(DTYPES[datatype], copy=False).tobytes()
 
 
-def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: bool) -> torch.Tensor:
+def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: bool) -> Tensors:
     """Raw features [n, w] from one tensor [rows, inputs] of any name, if all inputs are numbers or booleans; or from a
     tensor [rows] or [rows, 1] for each input, by its name.
 
     Raises:
         InvalidInstances: what is wrong, by tensor and row.
     """
+    if signature.shaped:
+        return _shaped_rows(signature, tensors, missing_allowed)
+    for each in tensors:
+        if len(each.shape) > 2:
+            message = f"has {len(each.shape)} dimensions; [rows] or [rows, columns] is expected"
+            raise invalid(message, step(each.name))
     plain = are_numeric(signature.inputs)
     width = len(signature.inputs)
     if plain and len(tensors) == 1:
@@ -155,11 +165,7 @@ def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: b
             return from_matrix(signature, _numbers(signature, only).reshape(only.shape[0], width), missing_allowed)
         if only.name not in {each.name for each in signature.inputs}:
             raise invalid(f"has the shape {list(only.shape)}; [rows, {width}] is expected", step(only.name))
-    by_name = {each.name: each for each in tensors}
-    if len(by_name) < len(tensors):
-        raise invalid("two tensors have the same name")
-    check_names(signature, by_name)
-    used = [by_name[each.name] for each in signature.inputs]
+    used = _by_name(signature, tensors)
     for each in used:
         if each.columns != 1 or each.shape[0] != used[0].shape[0]:
             expected = f"[{used[0].shape[0]}] or [{used[0].shape[0]}, 1]"
@@ -169,6 +175,33 @@ def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: b
     if plain:
         return from_matrix(signature, np.stack([_numbers(signature, each) for each in used], axis=1), missing_allowed)
     return from_columns(signature, {each.name: each.values for each in used}, missing_allowed)
+
+
+def _by_name(signature: Signature, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors in the order of the inputs."""
+    by_name = {each.name: each for each in tensors}
+    if len(by_name) < len(tensors):
+        raise invalid("two tensors have the same name")
+    check_names(signature, by_name)
+    return [by_name[each.name] for each in signature.inputs]
+
+
+def _shaped_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: bool) -> Tensors:
+    """Raw features from a tensor for each input by its name: [rows] or [rows, 1] of texts, of bytes, or of values of a table's
+    column; [rows, …] of numbers where values have a shape. The tensor of one input may have any name."""
+    used = list(tensors) if len(signature.inputs) == len(tensors) == 1 else _by_name(signature, tensors)
+    columns: dict[str, Any] = {}
+    for of, each in zip(signature.inputs, used, strict=True):
+        rows = used[0].shape[0]
+        single = each.shape in ((rows,), (rows, 1))
+        numbers = each.values if of.shape is not None and isinstance(each.values, np.ndarray) else None
+        if each.shape[0] != rows or not (single or numbers is not None):
+            expected = f"[{rows}] or [{rows}, 1]" if of.shape is None else f"[{rows}], or [{rows}, …] of numbers,"
+            message = f"has the shape {list(each.shape)}; {expected} is expected, as of every input"
+            raise invalid(message, step(each.name))
+        shape = each.shape if len(each.shape) > 1 else (rows, 1)
+        columns[of.name] = each.values if numbers is None else numbers.reshape(shape)
+    return from_columns(signature, columns, missing_allowed)
 
 
 def check_datatype(datatype: object, at: str) -> str:
@@ -194,21 +227,24 @@ def _flat(data: object, shape: tuple[int, ...], at: str) -> list[Any]:
         raise invalid("expected a list of values", at)
     if len(shape) == 1 or not data or not isinstance(data[0], list):
         return data
-    if len(data) != shape[0] or set(map(type, data)) != {list} or set(map(len, data)) != {shape[1]}:
-        raise invalid(f"is not nested according to the shape {list(shape)}", at)
-    return list(chain.from_iterable(data))
+    size = shape[0]
+    for axis in shape[1:]:
+        if len(data) != size or set(map(type, data)) != {list} or set(map(len, data)) != {axis}:
+            raise invalid(f"is not nested according to the shape {list(shape)}", at)
+        data, size = list(chain.from_iterable(data)), size * axis
+    return data
 
 
-def _texts(data: memoryview, count: int, at: str) -> list[str]:
-    """Texts in UTF-8, each after its length in four bytes."""
-    found: list[str] = []
+def _texts(data: memoryview, count: int, at: str, files: bool) -> list[Any]:
+    """Texts in UTF-8, or the bytes of files, each after its length in four bytes."""
+    found: list[Any] = []
     start = 0
     while start < len(data) and len(found) < count:
         end = start + 4 + int.from_bytes(data[start : start + 4], "little")
         if end > len(data):
             break
         try:
-            found.append(str(data[start + 4 : end], "utf-8"))
+            found.append(bytes(data[start + 4 : end]) if files else str(data[start + 4 : end], "utf-8"))
         except UnicodeDecodeError:
             raise invalid(f"the text {len(found)} is not UTF-8", at) from None
         start = end

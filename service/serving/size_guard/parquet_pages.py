@@ -15,6 +15,7 @@ MOST_DEPTH = 8
 # BYTE_STREAM_SPLIT; not DELTA_BYTE_ARRAY, by which a megabyte of text can be repeated with two bytes.
 ENCODINGS = frozenset((0, 2, 3, 4, 5, 6, 8, 9))
 REPEATED = 2
+OF_A_FILE = {b"bytes", b"path"}  # what Hugging Face's data sets have of an image
 
 
 def check(body: bytes) -> int:
@@ -36,9 +37,7 @@ def check(body: bytes) -> int:
 
 
 def _check_columns(body: bytes, footer: dict[int, Any]) -> int:
-    root, *leaves = footer[2]
-    if root.get(5, 0) != len(leaves) or any(each.get(5) or each.get(3) == REPEATED for each in leaves):
-        raise ValueError
+    leaves = _leaves(footer[2])
     rows, size = 0, 0
     if footer[3] * len(leaves) > MOST_VALUES:  # missing ones take memory, too
         raise invalid(f"holds {footer[3]} rows of {len(leaves)} columns; at most {MOST_VALUES} values are taken")
@@ -53,6 +52,29 @@ def _check_columns(body: bytes, footer: dict[int, Any]) -> int:
     if rows != footer[3]:
         raise ValueError
     return size
+
+
+def _leaves(schema: list[dict[int, Any]]) -> list[dict[int, Any]]:
+    """The columns. None is in another, except in an object `{bytes, path}`, which holds a file.
+
+    Raises:
+        ValueError: one is, or repeats.
+    """
+    root, *others = schema
+    leaves, columns = [], 0
+    while others:
+        first, *others = others
+        if first.get(5):
+            inner, others = others[:2], others[2:]
+            if first[5] != len(inner) or {each[4] for each in inner} != OF_A_FILE or first.get(3) == REPEATED:
+                raise ValueError
+        else:
+            inner = [first]
+        leaves += inner
+        columns += 1
+    if root.get(5, 0) != columns or any(each.get(5) or each.get(3) == REPEATED for each in leaves):
+        raise ValueError
+    return leaves
 
 
 def _decompressed(body: bytes, column: dict[int, Any], rows: int) -> int:

@@ -11,6 +11,7 @@ PLOTS = {
     "residuals": "What the predictions miss",
     "learning_curve": "Learning curve",
     "parameters": "Values of the parameters",
+    "filters": "Filters of the first convolution",
     "confusion": "Confusion matrix",
     "roc": "ROC: true and false positives at each threshold",
     "precision_recall": "Precision and recall at each threshold",

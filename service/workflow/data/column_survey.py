@@ -34,7 +34,7 @@ class ColumnSurvey:
         self._type = None if inferred.type == "unsupported" else COLUMN_TYPES[inferred.type]
         self._of_type = TypeSurvey(self._how) if self._type is None else self._type.survey(self._how)
         self._missing = self._infinite = 0
-        self._values: Counter[Any] | None = Counter()
+        self._values: Counter[Any] | None = Counter() if self._type is None or self._type.lists_values else None
         self._histogram = Histogram()
         self._first_missing: int | None = None
         self._head: list[Any] = []

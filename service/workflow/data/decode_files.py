@@ -14,7 +14,7 @@ from service.workflow.spec_base import shown
 if TYPE_CHECKING:
     from torch import Tensor
 
-FILES_AT_A_TIME = 64  # of a thread
+MOST_AT_A_TIME = 64  # files of a thread
 
 
 def decode_files(
@@ -31,11 +31,11 @@ def decode_files(
     """
     import torch
 
-    made = cache.empty((len(files), *shape), torch.uint8)
-    into = made.numpy()
+    made, count = cache.empty((len(files), *shape), torch.uint8), torch.get_num_threads()
+    into, at_a_time = made.numpy(), max(1, min(MOST_AT_A_TIME, len(files) // (8 * count)))
 
     def decode_some(start: int) -> None:
-        for row in range(start, min(start + FILES_AT_A_TIME, len(files))):
+        for row in range(start, min(start + at_a_time, len(files))):
             try:
                 data = files.read(row)
                 into[row] = 0 if data is None else decode(data)
@@ -44,9 +44,9 @@ def decode_files(
             except zlib.error as error:
                 raise InvalidData(f"{shown(files.names[row])} cannot be read: its archive is damaged") from error
 
-    threads = ThreadPoolExecutor(torch.get_num_threads(), "decode")
+    threads = ThreadPoolExecutor(count, "decode")
     try:
-        for _ in threads.map(decode_some, range(0, len(files), FILES_AT_A_TIME)):
+        for _ in threads.map(decode_some, range(0, len(files), at_a_time)):
             pass
     finally:
         threads.shutdown(cancel_futures=True)

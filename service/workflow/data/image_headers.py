@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.workflow.errors import InvalidData
+
 IMAGE_TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
 READ = "PNG, JPEG, WebP and GIF are read"
 MOST_BLOCKS = 100_000  # of a file: chunks, segments, frames
@@ -41,8 +43,8 @@ SVG = re.compile(rb"\s*<(?:\?xml|!--|!DOCTYPE|svg|[a-z]+:svg)", re.IGNORECASE)
 JPEG_MARKER = re.compile(rb"\xff[^\xff\x00]", re.DOTALL)
 
 
-class BadImage(ValueError):
-    """An image cannot be read. The message is the reason, of which the file is the subject: "it is truncated"."""
+class BadImage(InvalidData):
+    """An image or a video cannot be read. Messages are the reason, of which the file is the subject: "it is truncated"."""
 
 
 @dataclass(frozen=True)

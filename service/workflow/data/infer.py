@@ -14,6 +14,7 @@ from service.workflow.data.types.evidence import DAY, Evidence
 from service.workflow.data.types.names import TypeName
 from service.workflow.data.types.number import Number
 from service.workflow.data.types.registry import COLUMN_TYPES, by_precedence
+from service.workflow.data.types.text import Text
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
@@ -74,7 +75,7 @@ def _mostly_typed(evidence: Evidence) -> bool:
     if evidence.leading_zeros and evidence.date_format is None:
         return False
     *types, _ = by_precedence()
-    typed = others if any(each.fits(evidence) for each in types) else evidence.numbers
+    typed = others if any(each.fits(evidence) for each in types if not each.texts) else evidence.numbers
     return typed >= ENOUGH * others
 
 
@@ -91,7 +92,7 @@ def _column(
     date_format = options.date_formats.get(name) or _date_format(name, evidence, day_first, notes)
     fitting = ((each.name, reason) for each in by_precedence() if (reason := each.fits(evidence)) is not None)
     kind, reason = next(fitting)  # any text is a category
-    if kept:
+    if kept and kind != Text.name:
         word = next(word for word in evidence.missing if word not in words)
         kind, reason = Category.name, f"texts, {kept} of them words such as {shown(word)}"
     elif not evidence.others:

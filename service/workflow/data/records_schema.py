@@ -55,9 +55,11 @@ def described(
         present = read[~np.isnan(read)]
         distinct, counts = (each.tolist() for each in np.unique(present, return_counts=True))
     of_type = kind.survey(how)
-    if not kind.texts:
+    if isinstance(read, Texts):
+        of_type.add_texts(read)
+    else:
         of_type.add_numbers(present)
-    few = len(distinct) <= MOST_VALUES_KEPT
+    few = kind.lists_values and len(distinct) <= MOST_VALUES_KEPT
     labels = Counter[Any]() if values is None else kind.record_labels(values, present, how)
     return Column(
         name=name,

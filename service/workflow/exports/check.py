@@ -4,13 +4,15 @@ import re
 
 import numpy as np
 import torch
+from torch import nn
 
 from service.workflow.data.table import Table
 from service.workflow.data.types.category import as_text
-from service.workflow.encode import raw_features
+from service.workflow.encode import blank_row, raw_inputs
 from service.workflow.errors import ExportFailed
 from service.workflow.exports.check_rows import batches
 from service.workflow.exports.export import Answers, Array, Predict, Source
+from service.workflow.input_tensors import take
 from service.workflow.look.points import Points
 from service.workflow.tasks import LABEL_THRESHOLD, Task
 
@@ -32,6 +34,8 @@ def check(source: Source, predict: Predict, points: Points | None) -> None:
     """
     usual = np.zeros(0)
     for batch in batches(source, points):
+        if not len(batch.rows) and not _answers_no_row(source):
+            continue
         expected = _own_answers(source, batch.rows)
         if not len(usual):
             usual = _magnitudes(expected)
@@ -90,11 +94,27 @@ def _compare_labels(
 
 def _own_answers(source: Source, rows: Table) -> Array:
     """The model's answers [n, outputs]."""
-    raw = raw_features(source.signature.inputs, rows.columns)
+    inputs = source.signature.inputs
     with torch.inference_mode():
-        if not len(raw):  # an ensemble cannot divide no row among its members
-            return np.asarray(source.model(raw.new_zeros(1, raw.shape[1])).numpy()[:0])
-        return np.asarray(source.model(raw).numpy())
+        if not len(rows):  # an ensemble cannot divide no row among its members, nor attention reshape them
+            return np.asarray(source.model(blank_row(inputs)).numpy()[:0])
+        return np.asarray(source.model(raw_inputs(inputs, rows.columns)).numpy())
+
+
+def _answers_no_row(source: Source) -> bool:
+    """Whether files must answer to no row. Not if torch itself does not, whose attention cannot, nor if there is a recurrent
+    layer: ONNX Runtime ends its process then."""
+    if any(isinstance(each, nn.RNNBase) for each in source.model.modules()):
+        return False
+    row = blank_row(source.signature.inputs)
+    if isinstance(row, torch.Tensor):
+        return True
+    try:
+        with torch.inference_mode():
+            source.model(take(row, slice(0)))
+    except RuntimeError:
+        return False
+    return True
 
 
 def _magnitudes(answers: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +12,17 @@ from service.workflow.data.types.datetime import FIRST, LAST
 from service.workflow.data.types.how import PLAIN
 from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.encode import raw_dtype
+from service.workflow.exports import shaped_rows
 from service.workflow.exports.export import Source
+from service.workflow.exports.shaped_rows import FAR
 from service.workflow.look.points import Points
 from service.workflow.signature import Input
 
 DRAWN = 64  # rows, if there are no points
 MOST_CHANGED = 64  # inputs that are changed one at a time; in one more row, all are
-FAR = 1e6  # standard deviations
+MOST_EDGES = 4 * MOST_CHANGED  # more than there are in a batch
 SEED = 0
 
 
@@ -33,12 +37,12 @@ class Batch:
 def batches(source: Source, points: Points | None) -> Iterator[Batch]:
     """Batches of rows for a model: sampled rows of its data, completed by drawn values where `points` lack a column; then
     copies of the first row with a missing value, an unknown category or an extreme number; one row; no row."""
-    real = _real_rows(source, points)
+    real, most = _real_rows(source, points), shaped_rows.most_rows(source.signature.inputs) or MOST_EDGES
     yield Batch("rows of its data", real)
     base = real.rows(np.zeros(1, np.int64))
     for name, changes in _edges(source).items():
-        if changes:
-            yield Batch(name, _changed(base, changes))
+        for start in range(0, len(changes), most):
+            yield Batch(name, _changed(base, changes[start : start + most]))
     yield Batch("one row", base)
     yield Batch("no row", real.rows(np.zeros(0, np.int64)))
 
@@ -47,6 +51,8 @@ def takes_missing(source: Source, at: int) -> bool:
     """Whether the input at a position may be missing in an export. A boolean may not if it was always there in training,
     because it is exported as a type without a missing value."""
     preprocessing, kind = source.model.preprocessing, COLUMN_TYPES[source.signature.inputs[at].type]
+    if kind.shaped:
+        return True
     if preprocessing is None:
         return False
     return kind.datatype != "BOOL" or preprocessing.layout.firsts[at] in preprocessing.indicated.tolist()
@@ -54,12 +60,13 @@ def takes_missing(source: Source, at: int) -> bool:
 
 def _real_rows(source: Source, points: Points | None) -> Table:
     known: Mapping[str, Sequence[Scalar | None]] = {} if points is None else points.features
-    count = max(map(len, known.values()), default=0) or DRAWN
+    found = max(map(len, known.values()), default=0)
+    count = min(found or DRAWN, shaped_rows.most_rows(source.signature.inputs) or found or DRAWN)
     draw = np.random.default_rng(SEED)
     columns: dict[str, Numbers | Texts] = {}
     for at, each in enumerate(source.signature.inputs):
         values = known.get(each.name)
-        shown = None if values is None or len(values) != count else _from_points(each, values)
+        shown = None if values is None or len(values) != found else _from_points(each, values[:count])
         column = _drawn(source, at, count, draw) if shown is None else shown
         columns[each.name] = column if takes_missing(source, at) else _without_missing(column)
     return Table(columns)
@@ -68,6 +75,8 @@ def _real_rows(source: Source, points: Points | None) -> Table:
 def _from_points(each: Input, values: Sequence[Scalar | None]) -> Numbers | Texts:
     """A column of points, as a table keeps it."""
     kind = COLUMN_TYPES[each.type]
+    if kind.shaped:
+        return _texts([value if isinstance(value, str) else None for value in values])
     found = [None if value is None else _value(kind, value) for value in values]
     if kind.texts:
         return _texts([None if value is None else _exact(each, str(value)) for value in found])
@@ -94,6 +103,8 @@ def _drawn(source: Source, at: int, count: int, draw: np.random.Generator) -> Nu
     """A column of random values: of the vocabulary, or around the mean of the training part where that is known."""
     each = source.signature.inputs[at]
     kind = COLUMN_TYPES[each.type]
+    if isinstance(kind, ShapedType):
+        return shaped_rows.drawn(source, each, kind, count, draw)
     if kind.texts:
         codes = draw.integers(-1, len(each.categories or []) + 1, count).astype(np.int32)
         return Texts(codes, [*(each.categories or []), _unknown(each)])
@@ -121,13 +132,17 @@ def _without_missing(column: Numbers | Texts) -> Numbers | Texts:
     return np.nan_to_num(column)
 
 
-Change = dict[int, float | str | None]  # new values by the positions of inputs
+Change = dict[
+    int, Any
+]  # new values by the positions of inputs: a number, a text, None, or an array of the input's shape
 
 
 def _edges(source: Source) -> dict[str, list[Change]]:
     """Changes of one row, by the name of the batch that they make."""
     inputs = source.signature.inputs
-    missing = {at: None for at in range(len(inputs)) if takes_missing(source, at)}
+    missing: Change = {
+        at: None for at, each in enumerate(inputs) if takes_missing(source, at) and not COLUMN_TYPES[each.type].shaped
+    }
     unknown = {at: _unknown(each) for at, each in enumerate(inputs) if COLUMN_TYPES[each.type].categorical}
     far: list[Change] = [{}, {}]
     largest: list[Change] = [{}, {}]
@@ -142,15 +157,27 @@ def _edges(source: Source) -> dict[str, list[Change]]:
             away = FAR * (abs(mean) + deviation)
             far[0][at], far[1][at] = -away, away
             largest[0][at], largest[1][at] = -most, most
+    without, extreme = _shaped_edges(source)
     return {
-        "rows with a missing value": _each_and_all(missing),
+        "rows with a missing value": [*_each_and_all(missing), *without],
         "rows with an unknown category": _each_and_all(unknown),
         "rows with a number that is far away": [*_each_and_all(far[0]), *_each_and_all(far[1])],
         "rows with the largest number": [*_each_and_all(largest[0]), *_each_and_all(largest[1])],
+        "rows with an extreme value": extreme,
     }
 
 
-def _each_and_all(changes: Mapping[int, float | str | None]) -> list[Change]:
+def _shaped_edges(source: Source) -> tuple[list[Change], list[Change]]:
+    """Changes to missing and to extreme values of the inputs whose values have a shape."""
+    missing, extreme = list[Change](), list[Change]()
+    for at, each in enumerate(source.signature.inputs):
+        if isinstance(kind := COLUMN_TYPES[each.type], ShapedType):
+            missing += [{at: value} for value in shaped_rows.missing(each, kind)]
+            extreme += [{at: value} for value in shaped_rows.extreme(source, each, kind)]
+    return missing, extreme
+
+
+def _each_and_all(changes: Change) -> list[Change]:
     alone: list[Change] = [{at: value} for at, value in list(changes.items())[:MOST_CHANGED]]
     return [*alone, dict(changes)] if len(changes) > 1 else alone
 
@@ -164,6 +191,8 @@ def _changed(base: Table, changes: Sequence[Change]) -> Table:
             given = None if column.codes[0] < 0 else column.values[int(column.codes[0])]
             texts = [each.get(at, given) for each in changes]
             columns[name] = _texts([None if text is None else str(text) for text in texts])
+        elif column.ndim > 1:
+            columns[name] = np.stack([each.get(at, column[0]) for each in changes])
         else:
             numbers = [each.get(at, column[0]) for each in changes]
             columns[name] = np.array([np.nan if value is None else value for value in numbers], np.float64)

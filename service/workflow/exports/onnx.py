@@ -12,7 +12,7 @@ import torch
 from service.workflow.data.table import Numbers, Table, Texts, plain
 from service.workflow.encode import raw_dtype
 from service.workflow.exports.check_rows import takes_missing
-from service.workflow.exports.columns import trace
+from service.workflow.exports.columns import shaped_tensors, trace
 from service.workflow.exports.export import Answers, Export, Predict, Source
 from service.workflow.exports.onnx_graph import Column, Names, with_named_columns
 from service.workflow.tasks import Task
@@ -22,7 +22,8 @@ Run = Callable[[Mapping[str, Numbers]], list[Any]]
 
 def write(source: Source, path: Path) -> None:
     """Writes the file. Raises what torch and onnx raise for a model that they cannot convert."""
-    program = torch.onnx.export(trace(source), dynamo=True, verbose=False, external_data=False, optimize=True)
+    traced = trace(source, bags=False)
+    program = torch.onnx.export(traced, dynamo=True, verbose=False, external_data=False, optimize=True)
     if program is None:
         raise RuntimeError("torch has returned no model")
     model = with_named_columns(program.model_proto, source.signature, _columns(source))
@@ -35,7 +36,11 @@ def predict(source: Source, path: Path) -> Predict:
     signature, names = source.signature, Names.of(source.signature)
 
     def answers(rows: Table) -> Answers:
-        found = run({name: _values(column, plain(rows.columns[name])) for name, column in columns.items()})
+        tensors = {name: each.numpy() for name, each in shaped_tensors(source.signature, rows).items()}
+        table = {
+            name: _values(column, plain(rows.columns[name])) for name, column in columns.items() if name not in tensors
+        }
+        found = run(table | tensors)
         if names.labels is None:
             return Answers(np.stack(found, axis=1))
         labels, probabilities = found

@@ -1,8 +1,9 @@
-"""The parts of an ONNX graph around a model's own: from named columns of their types to the columns of `OfColumns`, and from
-probabilities to labels.
+"""The parts of an ONNX graph around a model's own: from named columns of their types to what `OfColumns` or `OfTensors` takes,
+and from probabilities to labels.
 
 Inputs, each [rows], by the name of the column: a string for a category ("" if missing), a bool (a float if it may be missing,
-NaN if it is), seconds since 1970 as double for a date, a float or double for a number (NaN if missing). Outputs: of a
+NaN if it is), seconds since 1970 as double for a date, a float or double for a number (NaN if missing). An input whose values
+have a shape is [rows, *shape]: uint8 for pixels, int64 for the ids of a text, float for other numbers. Outputs: of a
 regression each target by its name [rows]; `label` string [rows] and `probabilities` [rows, classes] of classes; `labels`
 string [rows, labels] and `probabilities` [rows, labels] of several labels, where `labels` has the label's name, or "" if it is
 not predicted.
@@ -17,6 +18,8 @@ import orjson
 
 from service import __version__
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.types.shaped_type import ShapedType
+from service.workflow.encode import table_inputs
 from service.workflow.signature import Input, Signature
 from service.workflow.tasks import LABEL_THRESHOLD, Task
 
@@ -34,11 +37,15 @@ class Column(Enum):
     BOOL = "bool"
     FLOAT = "float"
     DOUBLE = "double"
+    UINT8 = "uint8"
+    INT64 = "int64"
 
     @classmethod
     def of(cls, each: Input, number: str, may_be_missing: bool) -> "Column":
         """The type for an input, where `number` is the type of the model's raw features."""
         kind = COLUMN_TYPES[each.type]
+        if isinstance(kind, ShapedType):
+            return cls.INT64 if kind.ids(each) is not None else cls.UINT8 if each.dtype == "uint8" else cls.FLOAT
         if kind.categorical:
             return cls.STRING
         if kind.datatype == "BOOL" and not may_be_missing:
@@ -73,7 +80,7 @@ class Names:
 
 
 def with_named_columns(model: "ModelProto", signature: Signature, columns: Mapping[str, Column]) -> "ModelProto":
-    """The model of `OfColumns`, which has one input and one output, with the graph's parts around it. It is changed in place.
+    """The model of `OfColumns` or `OfTensors`, which has one output, with the graph's parts around it. It is changed in place.
 
     Args:
         model: as torch has made it.
@@ -85,10 +92,10 @@ def with_named_columns(model: "ModelProto", signature: Signature, columns: Mappi
     graph, names = model.graph, Names.of(signature)
     inner = _unused_prefix([*columns, *names.numbers, names.labels or "", names.probabilities or ""])
     onnx.compose.add_prefix(model, inner, inplace=True)
-    (matrix,), (answers,) = [each.name for each in graph.input], [each.name for each in graph.output]
+    given, (answers,) = [each.name for each in graph.input], [each.name for each in graph.output]
     double = graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
     parts = _Parts(graph, inner)
-    head = parts.head(signature, columns, matrix)
+    head = parts.head(signature, columns, given)
     tail = parts.tail(signature, names, answers, onnx.TensorProto.DOUBLE if double else onnx.TensorProto.FLOAT)
     nodes = [*head, *graph.node, *tail]
     for node in nodes:
@@ -122,29 +129,31 @@ class _Parts:
         self._inner = inner
         self._count = 0
 
-    def head(self, signature: Signature, columns: Mapping[str, Column], matrix: str) -> list["NodeProto"]:
-        """From the named columns to the matrix of double [rows, inputs]."""
+    def head(self, signature: Signature, columns: Mapping[str, Column], given: list[str]) -> list["NodeProto"]:
+        """From the named columns to what the model is given, in its order: a matrix of double [rows, inputs] of the columns of a
+        table, if there are any, and each other input as it is."""
         from onnx import TensorProto, helper
 
-        types = {
-            Column.STRING: TensorProto.STRING,
-            Column.BOOL: TensorProto.BOOL,
-            Column.FLOAT: TensorProto.FLOAT,
-            Column.DOUBLE: TensorProto.DOUBLE,
-        }
         del self._graph.input[:]
         nodes: list[NodeProto] = []
-        axis = self._constant("axis", [1])
-        parts = []
+        axis = self._constant("axis", [1]) if table_inputs(signature.inputs) else ""
+        parts, others = list[str](), list[str]()
         for each, (name, column) in zip(signature.inputs, columns.items(), strict=True):
-            self._graph.input.append(helper.make_tensor_value_info(name, types[column], [ROWS]))
+            dtype = getattr(TensorProto, column.name)
+            self._graph.input.append(helper.make_tensor_value_info(name, dtype, [ROWS, *(each.shape or ())]))
+            if COLUMN_TYPES[each.type].shaped:
+                others.append(name)
+                continue
             if column is Column.STRING:
                 nodes.append(self._positions(each))
                 name = nodes[-1].output[0]
             nodes.append(helper.make_node("Cast", [name], [self._value()], to=TensorProto.DOUBLE))
             nodes.append(helper.make_node("Unsqueeze", [nodes[-1].output[0], axis], [self._value()]))
             parts.append(nodes[-1].output[0])
-        return [*nodes, helper.make_node("Concat", parts, [matrix], axis=1)]
+        if parts:
+            nodes.append(helper.make_node("Concat", parts, [given[0]], axis=1))
+        own = given[len(given) - len(others) :]
+        return [*nodes, *(helper.make_node("Identity", [name], [to]) for name, to in zip(others, own, strict=True))]
 
     def tail(self, signature: Signature, names: Names, answers: str, dtype: int) -> list["NodeProto"]:
         """From the answers [rows, outputs] to the outputs."""

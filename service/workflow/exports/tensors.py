@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from service.workflow.data.table import Table
-from service.workflow.encode import raw_features
+from service.workflow.encode import raw_inputs
 from service.workflow.exports.export import Answers, Predict, Source
 from service.workflow.model import restore
 
@@ -19,7 +19,7 @@ def predict_by(load: Callable[[Path], Mapping[str, torch.Tensor]]) -> Callable[[
 
         def predict(rows: Table) -> Answers:
             with torch.inference_mode():
-                return Answers(model(raw_features(source.signature.inputs, rows.columns)).numpy())
+                return Answers(model(raw_inputs(source.signature.inputs, rows.columns)).numpy())
 
         return predict
 

@@ -6,7 +6,17 @@ from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task
 
-PLOTS = ("data", "predictions", "residuals", "learning_curve", "parameters", "confusion", "roc", "precision_recall")
+PLOTS = (
+    "data",
+    "predictions",
+    "residuals",
+    "learning_curve",
+    "parameters",
+    "filters",
+    "confusion",
+    "roc",
+    "precision_recall",
+)
 
 
 def available(signature: Signature, points: Points, *, confused: bool) -> list[str]:
@@ -16,6 +26,8 @@ def available(signature: Signature, points: Points, *, confused: bool) -> list[s
         missing.add("residuals")
     if not points.parameters:
         missing.add("parameters")
+    if not points.filters:
+        missing.add("filters")
     if not confused:
         missing.add("confusion")
     if points.curves is None or not points.curves.curves:

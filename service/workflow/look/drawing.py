@@ -47,6 +47,15 @@ def grid(charts: list[Chart], of: alt.Title) -> Chart:
     return drawn.resolve_scale(xOffset="independent", yOffset="independent")
 
 
+def stacked(charts: list[Chart]) -> Chart:
+    """Charts below each other, each with its own axes and legends."""
+    if len(charts) == 1:
+        return charts[0]
+    return alt.vconcat(*charts, spacing=30).resolve_scale(
+        x="independent", y="independent", color="independent", shape="independent"
+    )
+
+
 def coloured(field: str, groups: Groups, present: Sequence[str]) -> dict[str, Chart]:
     """Encodings of a group by colour and by shape, with one legend of those that are present."""
     drawn = [name for name in groups if name in set(present)]

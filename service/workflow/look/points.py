@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.workflow.data.types.names import Scalar
+from service.workflow.look.examples import MOST_FILTERS, Count, Examples, Picture
 
 MOST_POINTS = 2000
 MOST_FEATURES = 9
@@ -13,7 +14,6 @@ MOST_HISTOGRAMS = 24
 BINS = 40
 MOST_CURVES = 20
 MOST_THRESHOLDS = 200  # of a curve
-Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class ParameterHistogram(BaseModel):
@@ -66,7 +66,8 @@ class ThresholdCurves(BaseModel):
 class Points(BaseModel):
     """Sampled rows: the first features, the part of each row, truth and prediction of the first target, and for a class or a
     label the probability of the prediction. The same of some more targets, which versions from before have not. The histograms
-    of the parameters. And the curves of a classification, which versions from before have not."""
+    of the parameters. And the curves of a classification, which versions from before have not. Where values have a shape: the
+    characters of each text in the sampled rows, examples, and the filters of the first convolution."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,3 +79,6 @@ class Points(BaseModel):
     more_targets: list[TargetPoints] = []
     parameters: list[ParameterHistogram] = []
     curves: ThresholdCurves | None = None
+    lengths: dict[str, list[Count]] = {}
+    examples: Examples | None = None
+    filters: Annotated[list[Picture], Field(max_length=MOST_FILTERS)] = []

@@ -19,8 +19,10 @@ from service.workflow.look.drawing import (
     chart,
     grid,
     scatter,
+    stacked,
     title,
 )
+from service.workflow.look.examples_chart import worst
 from service.workflow.look.points import TargetPoints
 from service.workflow.look.text import text
 from service.workflow.parts import PARTS as ALL_PARTS
@@ -31,7 +33,12 @@ DIAGONAL = {"color": GREY, "strokeDash": [5, 4], "clip": True}
 
 def predictions(of: ChartData) -> Chart:
     """Predictions and truth: over the feature if there is only one, else predicted over true values; for classes, the
-    probabilities of right and wrong answers."""
+    probabilities of right and wrong answers. Of images and texts first the worst answers."""
+    examples = worst(of)
+    return _predictions(of) if examples is None else stacked([examples, _predictions(of)])
+
+
+def _predictions(of: ChartData) -> Chart:
     if not of.answers_numbers:
         return _certainties(of)
     only = of.signature.inputs[0]

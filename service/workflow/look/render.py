@@ -14,9 +14,14 @@ import orjson
 from service.liveness import beat, die_with
 from service.workflow.errors import NotAvailable
 from service.workflow.look.chart_data import ChartData
-from service.workflow.look.charts import CHARTS, describe
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
+
+# jsonschema, which Altair imports, would compile the grammar of IRIs if this package is there (Jupyter installs it): that takes
+# as long as all other imports together, and charts have no IRIs to check.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # the documented way to forbid an import
+
+from service.workflow.look.charts import CHARTS, describe  # noqa: E402
 
 NOT_AVAILABLE = 3
 

@@ -11,6 +11,9 @@ from service.workflow.data.table import Files, Numbers, Table, Texts
 from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import table_inputs
+from service.workflow.input_tensors import Tensors
+from service.workflow.look.example_sampling import sample_examples, text_lengths
+from service.workflow.look.pictures import filters
 from service.workflow.look.points import (
     BINS,
     MOST_FEATURES,
@@ -30,9 +33,16 @@ LONGEST_TEXT = 200  # characters of a category or a class in a chart
 
 
 def sample(
-    signature: Signature, table: Table, targets: Tensor, answers: Tensor, parts: Split, network: nn.Module
+    signature: Signature,
+    table: Table,
+    features: Tensors,
+    targets: Tensor,
+    answers: Tensor,
+    parts: Split,
+    network: nn.Module,
 ) -> Points:
-    """Samples evenly spaced rows of each part, in proportion to the sizes of the parts; the curves are of all rows."""
+    """Samples evenly spaced rows of each part, in proportion to the sizes of the parts; the curves are of all rows.
+    `features` are the raw ones of all rows."""
     chosen = {name: _spaced(parts.part(name), len(table)) for name in PARTS}
     rows = torch.cat(list(chosen.values()))
     count = min(len(signature.outputs), MOST_TARGETS)
@@ -50,6 +60,9 @@ def sample(
         more_targets=more,
         parameters=[_histogram(*each) for each in list(network.named_parameters())[:MOST_HISTOGRAMS]],
         curves=threshold_curves(signature, answers, targets, parts),
+        lengths=text_lengths(signature, table, rows),
+        examples=sample_examples(signature, table, features, targets, answers, parts),
+        filters=filters(network),
     )
 
 

@@ -11,10 +11,10 @@ NO_XML = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\u2
 NO_BREAK_SPACE = "\u00a0"
 
 
-def text(given: str) -> str:
-    """A client's text as a chart shows it."""
-    if len(given) > LONGEST:
-        given = f"{given[: LONGEST - 1]}…"
+def text(given: str, most: int = LONGEST) -> str:
+    """A client's text as a chart shows it, of at most `most` characters."""
+    if len(given) > most:
+        given = f"{given[: most - 1]}…"
     if given in OBJECT_ATTRIBUTES:
         return f"{given}{NO_BREAK_SPACE}"
     # Vega puts titles into expressions, where backslashes and line ends have a meaning.

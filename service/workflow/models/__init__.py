@@ -10,12 +10,17 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from service.workflow.errors import InvalidPlugin
+from service.workflow.models.cnn import CNNSpec
+from service.workflow.models.fusion import FusionSpec
 from service.workflow.models.kind import ModelKind
 from service.workflow.models.layers import LayersSpec
 from service.workflow.models.linear_regression import LinearRegressionSpec
 from service.workflow.models.logistic_regression import LogisticRegressionSpec
 from service.workflow.models.mlp import MLPSpec
+from service.workflow.models.recurrent import RecurrentSpec
 from service.workflow.models.tabm import TabMSpec
+from service.workflow.models.text_embedding import TextEmbeddingSpec
+from service.workflow.models.transformer import TransformerSpec
 from service.workflow.spec_base import budget_of, fault_at, shown
 
 KINDS: dict[str, type[ModelKind]] = {
@@ -24,6 +29,11 @@ KINDS: dict[str, type[ModelKind]] = {
     "mlp": MLPSpec,
     "layers": LayersSpec,
     "tabm": TabMSpec,
+    "cnn": CNNSpec,
+    "text_embedding": TextEmbeddingSpec,
+    "transformer": TransformerSpec,
+    "recurrent": RecurrentSpec,
+    "fusion": FusionSpec,
 }
 OURS = frozenset(KINDS)  # the kinds that are no plug-ins
 
@@ -57,24 +67,29 @@ def plug_ins() -> list[str]:
     return [f"{cls.__module__}:{cls.__qualname__}" for kind, cls in KINDS.items() if kind not in OURS]
 
 
+def kind_of(value: object, info: ValidationInfo) -> ModelKind:
+    """The kind of model that a spec's value describes, by its field `kind`.
+
+    Raises:
+        PydanticCustomError, ValidationError: what is wrong and what would be right.
+    """
+    if isinstance(value, ModelKind):
+        return value
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str):
+        raise fault_at("kind", f"expected the kind of a model; known: {', '.join(sorted(KINDS))}", value)
+    if kind not in KINDS:
+        raise fault_at("kind", f"unknown kind {shown(kind)}{budget_of(info).nearest(kind, KINDS)}", value)
+    return KINDS[kind].model_validate(value, context=info.context)
+
+
 class _Kinds:
     """One of the kinds in the table, by the field `kind`. Looked up when a spec is read, for operators may add kinds."""
-
-    @staticmethod
-    def _parse(value: object, info: ValidationInfo) -> ModelKind:
-        if isinstance(value, ModelKind):
-            return value
-        kind = value.get("kind") if isinstance(value, dict) else None
-        if not isinstance(kind, str):
-            raise fault_at("kind", f"expected the kind of a model; known: {', '.join(sorted(KINDS))}", value)
-        if kind not in KINDS:
-            raise fault_at("kind", f"unknown kind {shown(kind)}{budget_of(info).nearest(kind, KINDS)}", value)
-        return KINDS[kind].model_validate(value, context=info.context)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
-            cls._parse, serialization=core_schema.plain_serializer_function_ser_schema(lambda kind: kind.model_dump())
+            kind_of, serialization=core_schema.plain_serializer_function_ser_schema(lambda kind: kind.model_dump())
         )
 
     @classmethod

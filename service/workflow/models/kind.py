@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 from torch import nn
 
+from service.workflow.data.texts.encoding import EncodingName
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.spec_base import SpecBase
 from service.workflow.tasks import Task
@@ -19,6 +20,8 @@ class ModelKind(SpecBase):
     normalizes: ClassVar[bool] = True  # whether its features are normalized when the spec does not say
     stops_early: ClassVar[bool] = True  # whether it stops early when the spec does not say
 
+    in_order: ClassVar[bool] = False  # whether the network uses the order of a text's ids
+
     kind: str
 
     def sized(self, rows: int, inputs: InputShapes) -> Self:
@@ -28,6 +31,10 @@ class ModelKind(SpecBase):
     def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
         """Default training settings, and a default `optimizer`, for this number of training rows."""
         return {}
+
+    def text_encoding(self, name: str) -> EncodingName:
+        """How the texts of this input become ids when the spec does not say: n-grams have no order."""
+        return "bpe" if self.in_order else "ngrams"
 
     @abstractmethod
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:

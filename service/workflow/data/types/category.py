@@ -50,7 +50,7 @@ class Category(ColumnType):
     """A text as it is in the data."""
 
     name: ClassVar[str] = "category"
-    precedence: ClassVar[int] = 2  # any text is one
+    precedence: ClassVar[int] = 3  # any text is one
     survey: ClassVar[type[TypeSurvey]] = CategorySurvey
     texts: ClassVar[bool] = True
     fits_fields: ClassVar[bool] = True

@@ -38,6 +38,9 @@ class TypeSurvey:
     def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
         """Adds a batch of a file's column, as it is in the file and as `parse` returns it, after this number of rows."""
 
+    def add_texts(self, texts: Texts) -> None:
+        """Adds the texts of records in a spec, if they are texts."""
+
     def statistics(self) -> dict[str, Any]:
         """The statistics in the schema."""
         return {}
@@ -74,6 +77,7 @@ class ColumnType(ABC):
     label: ClassVar[bool] = False  # whether several targets of it are labels
     fits_fields: ClassVar[bool] = False  # whether fields of an input are learned from the training rows
     categorical: ClassVar[bool] = False  # whether a model learns a list of its values, `Input.categories`
+    lists_values: ClassVar[bool] = True  # whether a schema lists its distinct values, if they are few
     no_target: ClassVar[str | None] = None  # why it cannot be a target
     dates: ClassVar[bool] = False  # whether it reads columns that a file has as dates
     raw_columns: ClassVar[int] = 1  # of the raw features, for one input

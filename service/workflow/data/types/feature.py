@@ -11,7 +11,7 @@ from service.workflow.spec_base import SpecBase, counted
 
 
 class Feature(SpecBase):
-    """The type of a feature. A type with options has a subclass, `ColumnType.feature`."""
+    """How a feature is read. A type with options has a subclass, `ColumnType.feature`."""
 
     type: TypeName
 

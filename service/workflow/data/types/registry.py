@@ -7,6 +7,7 @@ from service.workflow.data.types.datetime import Datetime
 from service.workflow.data.types.image import Image
 from service.workflow.data.types.number import Number
 from service.workflow.data.types.tensor import TensorType
+from service.workflow.data.types.text import Text
 from service.workflow.data.types.video import Video
 
 COLUMN_TYPES: dict[str, ColumnType] = {
@@ -16,7 +17,9 @@ COLUMN_TYPES: dict[str, ColumnType] = {
         Category(),
         Boolean(),
         Datetime(),
+        Text(),
         Image(),
+        Text(),
         Video(),
         TensorType(),
     )

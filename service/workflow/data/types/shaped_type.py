@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Numbers, Texts, Values
 from service.workflow.data.tensor_cache import TensorCache
+from service.workflow.data.texts.encoding import EncodingName
 from service.workflow.data.types.column_type import ColumnType, expected
 from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.how import How
@@ -27,6 +28,13 @@ class ShapedType(ColumnType):
     shaped: ClassVar[bool] = True
     raw_columns: ClassVar[int] = 0  # it has none: its tensor is beside the columns of a table
     augments: ClassVar[bool] = False  # whether `augment` changes anything
+    files: ClassVar[bool] = False  # whether a value of a request may be the bytes of a file
+    media_types: ClassVar[tuple[str, ...]] = ()  # of a request's body that is one value; image/png, say, or video/*
+    quick_bytes: ClassVar[int] = 0  # of a request, up to which its values are read in well under a millisecond
+
+    def suited(self, feature: Feature, text_encoding: EncodingName) -> Feature:
+        """The feature for a kind of model that prefers this encoding of texts."""
+        return feature
 
     @abstractmethod
     def resolved(self, feature: Feature, column: Column) -> Feature:
@@ -55,8 +63,17 @@ class ShapedType(ColumnType):
         dtype = torch.uint8 if of.dtype == "uint8" else torch.float32 if self.ids(of) is None else torch.int64
         return torch.zeros(rows, *(of.shape or ()), dtype=dtype)
 
+    def takes(self, media_type: str) -> bool:
+        """Whether a body of this media type, in lower case, may be one value."""
+        family = media_type.split("/")[0] + "/*"
+        return media_type in self.media_types or family in self.media_types
+
+    def pixels(self, value: Any) -> int:
+        """How many pixels reading a value of a request takes in memory at once, as far as its header says."""
+        return 0
+
     def from_request(self, of: "Input", values: Sequence[Any]) -> Values:
-        """A column from values of JSON, for `to_tensor`. None is a missing one.
+        """A column from values of a request, for `to_tensor`: texts, or bytes if `files`; None is a missing one.
 
         Raises:
             InvalidValue: the first value that is not of this type, with its row.

@@ -1,13 +1,16 @@
-"""The networks of our kinds of models, described by the modules of torch.nn and of `modeling.py`, which builds them."""
+"""The networks of our kinds of models, described by the modules of torch.nn and of `modeling_networks.py`, which builds them."""
 
-from typing import Any
+from contextlib import suppress
 
 from torch import nn
 
 from service.workflow import losses
 from service.workflow.errors import ExportFailed
 from service.workflow.exports.export import Source
+from service.workflow.exports.huggingface.encoder_architecture import Description, describe_module
 from service.workflow.models import LinearRegressionSpec
+from service.workflow.models.encoder_kind import EncoderKind
+from service.workflow.models.fusion import FusionSpec
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.layers import LayersSpec
 from service.workflow.models.logistic_regression import LogisticRegressionSpec
@@ -15,8 +18,6 @@ from service.workflow.models.mlp import MLPSpec
 from service.workflow.models.tabm import TabMSpec
 from service.workflow.preprocessing import network_inputs
 from service.workflow.spec_base import shown
-
-Description = dict[str, Any]  # of a module: `{"name": class, argument: value, …}`
 
 
 def describe(source: Source) -> Description:
@@ -42,6 +43,9 @@ def describe(source: Source) -> Description:
             return {"name": "TabM", **_tabm(kind, inputs.features, outputs), "head": _head(head)}
         case LayersSpec() as kind:
             return {"name": "Sequential", "layers": _layers(kind, inputs, outputs, head)}
+        case EncoderKind() | FusionSpec():
+            with suppress(LookupError):  # of a plug-in, which may bring an encoder
+                return describe_module(source.model.network)
     message = f"models of the kind {shown(source.spec.model.kind)} come from a plug-in, whose module `modeling.py` cannot build"
     raise ExportFailed(f"{message}; the export state_dict has its tensors")
 

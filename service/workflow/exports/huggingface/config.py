@@ -25,7 +25,7 @@ def config(source: Source) -> dict[str, Any]:
         "made_with": {name: text(source.manifest, "environment", name) for name in ("modelwright", "torch")},
         "kind": source.spec.model.kind,
         "task": signature.task,
-        "inputs": [describe_input(each) for each in signature.inputs],
+        "inputs": [describe_input(each) | _statistics(model, each) for each in signature.inputs],
         "outputs": [each.model_dump(mode="json", exclude_none=True) for each in signature.outputs],
         "encoding": signature.encoding or "utf-8-sig",  # of CSV files
         "preprocessing": _preprocessing(model, signature.inputs),
@@ -47,6 +47,12 @@ def describe_input(each: Input) -> dict[str, Any]:
         formats = dict.fromkeys((each.date_format, ISO))
         found["date_patterns"] = [pattern(name) for name in formats if name is not None and name not in COUNTED]
     return found
+
+
+def _statistics(model: Model, each: Input) -> dict[str, Any]:
+    """The shape of the statistics by which the values of an input are scaled, if they have a shape and are no ids."""
+    scaling = model.scalings.get(each.name)
+    return {} if scaling is None else {"statistics": list(scaling.mean.shape)}
 
 
 def _preprocessing(model: Model, inputs: list[Input]) -> dict[str, Any] | None:

@@ -1,5 +1,5 @@
 """A folder for the Hugging Face Hub, in a zip archive: the version's tensors, what `modeling.py` needs to know about the model,
-that file, and the model card."""
+the files that read that, and the model card."""
 
 import runpy
 import shutil
@@ -10,17 +10,17 @@ from zipfile import ZipFile, ZipInfo
 import numpy as np
 import orjson
 
-from service.workflow.data.table import Numbers, Table, Texts, plain
+from service.workflow.data.table import Table, Texts, Values, plain
 from service.workflow.data.types.category import as_text
-from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.exports.export import Answers, Export, Predict, Source
 from service.workflow.exports.huggingface.config import config
 from service.workflow.exports.huggingface.readme import readme
-from service.workflow.signature import Signature
+from service.workflow.signature import Input, Signature
 from service.workflow.tasks import Task
 
-MODELING = Path(__file__).with_name("modeling.py")  # as a file: the export is this very text
+FILES = sorted(Path(__file__).with_name("files").glob("*.py"))  # as they are: the export has these very texts
+MODELING = "modeling.py"
 CHANGED = (1980, 1, 1, 0, 0, 0)  # the first time of the format; the same model makes the same bytes
 REGULAR_FILE = 0o100644 << 16
 
@@ -36,7 +36,8 @@ def write(source: Source, path: Path) -> None:
     with ZipFile(path, "w") as archive:
         archive.writestr(_entry("config.json"), orjson.dumps(made, option=orjson.OPT_INDENT_2) + b"\n")
         archive.writestr(_entry("README.md"), readme(source).encode())
-        archive.writestr(_entry(MODELING.name), MODELING.read_bytes())
+        for file in FILES:
+            archive.writestr(_entry(file.name), file.read_bytes())
         entry = _entry("model.safetensors")
         entry.file_size = source.state_dict.stat().st_size
         with source.state_dict.open("rb") as tensors, archive.open(entry, "w") as target:
@@ -54,20 +55,23 @@ def open_folder(source: Source, path: Path) -> Predict:
     folder = path.with_suffix("")
     with ZipFile(path) as archive:
         archive.extractall(folder)
-    model = runpy.run_path(str(folder / MODELING.name))["load"](folder)
+    model = runpy.run_path(str(folder / MODELING))["load"](folder)
     return lambda rows: _answers(source.signature, model.predict(_rows(source.signature, rows)))
 
 
 def _rows(signature: Signature, table: Table) -> list[dict[str, Any]]:
     """The rows as a user has them: texts, numbers, and dates in ISO 8601."""
-    columns = [_values(COLUMN_TYPES[each.type], plain(table.columns[each.name])) for each in signature.inputs]
+    columns = [_values(each, table.columns[each.name]) for each in signature.inputs]
     names = [each.name for each in signature.inputs]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _values(kind: ColumnType, column: Numbers | Texts) -> list[Any]:
+def _values(of: Input, column: Values) -> list[Any]:
+    kind, column = COLUMN_TYPES[of.type], plain(column)
     if isinstance(column, Texts):
         return [None if code < 0 else column.values[code] for code in column.codes.tolist()]
+    if kind.shaped:
+        return [*column]
     return [None if value != value else kind.plotted(value) for value in column.tolist()]
 
 

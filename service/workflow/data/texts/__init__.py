@@ -1,0 +1,1 @@
+"""How texts become ids that a network looks up."""
