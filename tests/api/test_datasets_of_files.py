@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import polars as pl
 import psutil
 import pytest
 from PIL import Image
@@ -105,6 +106,19 @@ def test_a_table_has_no_files(http: httpx.Client) -> None:
     assert http.put("/v1/datasets/no-files", content=b"x,y\n1,2\n").status_code == 201
     answer = http.get("/v1/datasets/no-files/items/0")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
+
+
+def test_images_in_the_cells_of_a_table(http: httpx.Client) -> None:
+    file = io.BytesIO()
+    frame = pl.DataFrame({"a": [FILES[name] for name in NAMES], "b": [FILES[name] for name in reversed(NAMES)]})
+    frame.write_parquet(file)
+    about = http.put("/v1/datasets/cells", content=file.getvalue()).json()
+    assert [each["type"] for each in about["columns"]] == ["image", "image"]
+    small = http.get("/v1/datasets/cells/items/5?thumbnail=true")
+    assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
+    for query in ("", "?column=b&thumbnail=true", "?column=c"):
+        answer = http.get(f"/v1/datasets/cells/items/5{query}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_available"), query
 
 
 def test_parts_of_a_stored_file(http: httpx.Client) -> None:
