@@ -143,6 +143,15 @@ class Text(ShapedType):
             most = most_ngrams(max((len(normalized(each)) for each in texts), default=0), (smallest, largest))
         return {"shape": [max(1, min(_length(of), most))], "text": encoding}
 
+    def manifest_fault(self, of: "Input") -> str | None:
+        """Without one length, or without an encoding that can be used."""
+        if of.shape is None or len(of.shape) != 1 or of.shape[0] > LONGEST:
+            return f"/shape: expected one length, of at most {LONGEST} ids"
+        if of.text is None:
+            return "/text: expected how its texts become ids"
+        fault = of.text.fault()
+        return None if fault is None else f"/text: {fault}"
+
     def ids(self, of: "Input") -> int | None:
         """The number of buckets, or the size of the vocabulary."""
         return _encoding(of).ids
