@@ -92,8 +92,8 @@ class Text(ShapedType):
         return _CATEGORY.from_text(text, how)
 
     def refusal(self, column: Column) -> str | None:
-        """Any column can be read as texts."""
-        return None
+        """Any column can be read as texts, but those of files or tensors."""
+        return super().refusal(column) if self.name in column.misfits else None
 
     def plotted(self, value: float | str) -> Scalar:
         """Its beginning."""
