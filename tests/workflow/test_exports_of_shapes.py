@@ -1,17 +1,26 @@
 """Exports of models with inputs whose values have a shape predict what the model predicts."""
 
+import base64
 import json
+import re
 import runpy
+import shutil
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
 import onnxruntime
+import PIL.Image
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from service.workflow.card.document import CodeBlock
+from service.workflow.card.subject import Subject
+from service.workflow.card.usage import blocks
 from service.workflow.data.table import Table
 from service.workflow.encode import raw_inputs
 from service.workflow.errors import ExportFailed
@@ -63,8 +72,14 @@ def ids_of(source: Source, name: str, rows: Table) -> torch.Tensor:
     return raw[name].long()
 
 
-def test_onnx_takes_pixels_ids_and_numbers_by_name(smaller: Source, tmp_path: Path) -> None:
-    session = onnxruntime.InferenceSession(written(smaller, "onnx", tmp_path))
+@pytest.fixture(scope="module")
+def onnx_file(smaller: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smaller model as ONNX."""
+    return written(smaller, "onnx", tmp_path_factory.mktemp("onnx"))
+
+
+def test_onnx_takes_pixels_ids_and_numbers_by_name(smaller: Source, onnx_file: Path) -> None:
+    session = onnxruntime.InferenceSession(onnx_file)
     taken = {each.name: (each.type, each.shape) for each in session.get_inputs()}
     review = smaller.signature.inputs[1].shape
     assert review is not None
@@ -155,3 +170,48 @@ def test_the_check_tries_values_that_are_missing_or_extreme(source: Source) -> N
 
         with pytest.raises(ExportFailed, match=where):
             check(source, wrong, None)
+
+
+def programs(source: Source) -> list[str]:
+    """The commands and programs of a card's section on usage."""
+    found = blocks(Subject(source.manifest, source.digest, name="m", number=1))
+    return [each.text for each in found if isinstance(each, CodeBlock)]
+
+
+def test_the_card_shows_programs_that_work(
+    smaller: Source,
+    onnx_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copy(onnx_file, tmp_path / "m-1.onnx")
+    monkeypatch.chdir(tmp_path)
+    PIL.Image.new("RGBA", (30, 20), (200, 10, 10, 255)).save("picture.png")
+    Path("picture.png").rename("picture.jpg")
+    command, by_client, by_onnx = programs(smaller)
+    assert command.endswith("--data-binary @rows.json")
+    exec(by_onnx, {})  # noqa: S102 - our own program
+    assert re.fullmatch(r"label \['[01]'\]\nprobabilities \[\[.*\]\]\n", capsys.readouterr().out)
+    rows = by_client.partition("rows = ")[2].partition("\n")[0]
+    (row,) = eval(rows, {"Path": Path, "np": np})  # noqa: S307 - as above
+    assert row["the photo"] == Path("picture.jpg") and np.shape(row["columns"]) == (6, 5)
+
+
+def test_the_command_of_a_card_sends_files_and_texts(source: Source, tmp_path: Path) -> None:
+    signature: Any = source.manifest["signature"]
+    inputs = [each | {"name": f"it's $(a) {each['name']}"} for each in signature["inputs"] if each["type"] != "tensor"]
+    manifest = {"signature": signature | {"inputs": inputs}}
+    command, *_ = programs(replace(source, manifest=manifest))
+    for name in ("picture.jpg", "clip.mp4"):
+        (tmp_path / name).write_bytes(b"\xff" * 200_000)  # more than an argument may have
+    (tmp_path / "curl").write_text("#!/bin/sh\ncat\n")
+    shell = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    (tmp_path / "curl").chmod(0o755)
+    sent = subprocess.run(["/bin/bash", "-c", command], cwd=tmp_path, env=shell, capture_output=True, check=True)  # noqa: S603
+    (row,) = json.loads(sent.stdout)["instances"]
+    assert list(row) == [each["name"] for each in inputs]
+    assert base64.b64decode(row["it's $(a) the photo"]["b64"]) == b"\xff" * 200_000
+    assert isinstance(row["it's $(a) review"], str)
+    only = {"signature": signature | {"inputs": inputs[:1]}}
+    assert "-H 'Content-Type: image/jpeg' --data-binary @picture.jpg" in programs(replace(source, manifest=only))[0]
