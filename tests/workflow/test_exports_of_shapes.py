@@ -33,13 +33,13 @@ pytestmark = pytest.mark.filterwarnings(  # of torch about itself
     "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore:The tensor attribute:UserWarning"
 )
 CNN = {"kind": "cnn", "channels": [4]}
-FUSION = {"kind": "fusion", "hidden": [6], "encoders": {"the photo": CNN, "columns": CNN}}
-FEW = ["the photo", "review", "columns", "size", "colour"]  # a graph of few operations
+FUSION = {"kind": "fusion", "hidden": [6], "encoders": {"photo": CNN, "columns": CNN}}
+FEW = ["photo", "review", "columns", "size", "the colour"]  # a graph of few operations
 OTHERS: list[tuple[dict[str, Any], list[str]]] = [
     ({"kind": "recurrent", "cell": "LSTM", "hidden": 5, "bidirectional": True}, ["note"]),
     ({"kind": "recurrent", "hidden": 5}, ["clip"]),
     ({"kind": "transformer", "dim": 8, "depth": 1}, ["review"]),
-    ({"kind": "transformer", "dim": 8, "depth": 1, "patch": 4}, ["the photo"]),
+    ({"kind": "transformer", "dim": 8, "depth": 1, "patch": 4}, ["photo"]),
     ({"kind": "text_embedding", "dim": 4, "hidden": [5]}, ["review"]),
     ({"kind": "cnn", "channels": [4]}, ["columns"]),
     (FUSION, list(FEATURES)),
@@ -84,17 +84,17 @@ def test_onnx_takes_pixels_ids_and_numbers_by_name(smaller: Source, onnx_file: P
     review = smaller.signature.inputs[1].shape
     assert review is not None
     assert taken == {
-        "the photo": ("tensor(uint8)", ["rows", 3, 9, 10]),
+        "photo": ("tensor(uint8)", ["rows", 3, 9, 10]),
         "review": ("tensor(int64)", ["rows", *review]),
         "columns": ("tensor(float)", ["rows", 6, 5]),
         "size": ("tensor(float)", ["rows"]),
-        "colour": ("tensor(string)", ["rows"]),
+        "the colour": ("tensor(string)", ["rows"]),
     }
     rows = table()
-    feed: dict[str, Any] = {name: rows.columns[name] for name in ("the photo", "columns", "size")}
+    feed: dict[str, Any] = {name: rows.columns[name] for name in ("photo", "columns", "size")}
     feed["review"] = ids_of(smaller, "review", rows).numpy()
-    colours: Any = rows.columns["colour"]
-    feed["colour"] = np.array([*colours.values, ""], object)[colours.codes]
+    colours: Any = rows.columns["the colour"]
+    feed["the colour"] = np.array([*colours.values, ""], object)[colours.codes]
     _, probabilities = session.run(None, feed)
     assert np.allclose(np.asarray(probabilities), own_answers(smaller, rows), atol=1e-5)
     signature = json.loads(session.get_modelmeta().custom_metadata_map["signature"])
@@ -109,13 +109,13 @@ def test_torch_export_takes_a_dict_of_tensors(smaller: Source, tmp_path: Path) -
     listed, rows = json.loads(extra["tensors.json"]), table()
     review = smaller.signature.inputs[1].shape
     assert listed == [
-        {"name": "columns_", "dtype": "float64", "shape": [2], "inputs": ["size", "colour"]},
-        {"name": "the photo", "dtype": "uint8", "shape": [3, 9, 10], "inputs": ["the photo"]},
+        {"name": "columns_", "dtype": "float64", "shape": [2], "inputs": ["size", "the colour"]},
+        {"name": "photo", "dtype": "uint8", "shape": [3, 9, 10], "inputs": ["photo"]},
         {"name": "review", "dtype": "int64", "shape": review, "inputs": ["review"]},
         {"name": "columns", "dtype": "float32", "shape": [6, 5], "inputs": ["columns"]},
     ]
-    photos, series = (torch.from_numpy(np.asarray(rows.columns[name])) for name in ("the photo", "columns"))
-    given = {"columns": series, "review": ids_of(smaller, "review", rows), "the photo": photos}
+    photos, series = (torch.from_numpy(np.asarray(rows.columns[name])) for name in ("photo", "columns"))
+    given = {"columns": series, "review": ids_of(smaller, "review", rows), "photo": photos}
     given["columns_"] = columns_of(smaller.signature, rows)
     assert np.allclose(module(given).numpy(), own_answers(smaller, rows), atol=1e-5)
 
@@ -134,8 +134,8 @@ def test_the_hugging_face_folder_takes_pictures_texts_and_arrays(source: Source,
     given = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     found = [list(each["probabilities"].values()) for each in model.predict(given)]
     assert np.allclose(found, own_answers(source, rows), atol=1e-5)
-    with pytest.raises(ValueError, match=r"row 2, the input 'the photo': expected an image, not Tensor: the shape"):
-        model.predict([given[0], given[1] | {"the photo": torch.zeros(3, 3, 3, dtype=torch.uint8)}])
+    with pytest.raises(ValueError, match=r"row 2, the input 'photo': expected an image, not Tensor: the shape"):
+        model.predict([given[0], given[1] | {"photo": torch.zeros(3, 3, 3, dtype=torch.uint8)}])
 
 
 def listed(column: Any) -> list[Any]:
@@ -144,10 +144,10 @@ def listed(column: Any) -> list[Any]:
 
 
 EXPORTED: dict[str, Any] = {
-    **dict.fromkeys(("review", "note", "colour"), listed),
+    **dict.fromkeys(("review", "note", "the colour"), listed),
     "columns": lambda column: column.tolist(),
     "size": lambda column: column.tolist(),
-    "the photo": list,
+    "photo": list,
     "clip": lambda column: [list(each) for each in column],  # of frames
 }
 
@@ -165,7 +165,7 @@ def test_the_check_tries_values_that_are_missing_or_extreme(source: Source) -> N
     for value, where in {0: "a missing value", 255: "an extreme value"}.items():
 
         def wrong(rows: Table, value: int = value) -> Answers:
-            photos: Any = rows.columns["the photo"]
+            photos: Any = rows.columns["photo"]
             return Answers(right(rows).values + 1e-3 * (photos == value).all(axis=(1, 2, 3))[:, None])
 
         with pytest.raises(ExportFailed, match=where):
@@ -195,7 +195,7 @@ def test_the_card_shows_programs_that_work(
     assert re.fullmatch(r"label \['[01]'\]\nprobabilities \[\[.*\]\]\n", capsys.readouterr().out)
     rows = by_client.partition("rows = ")[2].partition("\n")[0]
     (row,) = eval(rows, {"Path": Path, "np": np})  # noqa: S307 - as above
-    assert row["the photo"] == Path("picture.jpg") and np.shape(row["columns"]) == (6, 5)
+    assert row["photo"] == Path("picture.jpg") and np.shape(row["columns"]) == (6, 5)
 
 
 def test_the_command_of_a_card_sends_files_and_texts(source: Source, tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_the_command_of_a_card_sends_files_and_texts(source: Source, tmp_path: P
     sent = subprocess.run(["/bin/bash", "-c", command], cwd=tmp_path, env=shell, capture_output=True, check=True)  # noqa: S603
     (row,) = json.loads(sent.stdout)["instances"]
     assert list(row) == [each["name"] for each in inputs]
-    assert base64.b64decode(row["it's $(a) the photo"]["b64"]) == b"\xff" * 200_000
+    assert base64.b64decode(row["it's $(a) photo"]["b64"]) == b"\xff" * 200_000
     assert isinstance(row["it's $(a) review"], str)
     only = {"signature": signature | {"inputs": inputs[:1]}}
     assert "-H 'Content-Type: image/jpeg' --data-binary @picture.jpg" in programs(replace(source, manifest=only))[0]
