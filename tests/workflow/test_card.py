@@ -249,3 +249,27 @@ def test_a_page_blocks_everything_but_its_own_style_and_pictures() -> None:
         "frame-ancestors": "'none'",
     }
     assert 'http-equiv="Content-Security-Policy"' in made
+
+
+def test_inputs_with_a_shape_are_described_and_sent_as_files() -> None:
+    photo = {"name": "photo", "type": "image", "shape": [3, 48, 64], "dtype": "uint8"}
+    review = {"name": "re view", "type": "text", "shape": [512], "text": {"encoding": "ngrams"}}
+    signal = {"name": "signal", "type": "tensor", "shape": [20, 4]}
+    hostile = {"name": "$(x)=@/etc", "type": "category", "categories": ["`y`"]}
+
+    def card(*inputs: dict[str, Any]) -> str:
+        outputs = [{"name": "kind", "type": "class", "classes": ["cat", "dog"]}]
+        signature = {"task": "multiclass", "inputs": list(inputs), "outputs": outputs}
+        return markdown(Subject({"signature": signature}, DIGEST, "pets", 1))
+
+    alone = card(photo)
+    assert "colour images, resized to 48 × 64 pixels (height × width)" in alone
+    assert "predictions -H 'Content-Type: image/jpeg' --data-binary @photo.jpg" in alone
+    assert "rows = [{'photo': Path(\"photo.jpg\")}]" in alone
+    form = card(photo, review)
+    assert "texts, of each the first 512 n-grams" in form
+    assert "-F photo=@photo.jpg \\\n  --form-string 're view=A text, such as a sentence.'" in form
+    assert '{"instances": [{"re view": "A text, such as a sentence."}]}' in card(review)
+    arrays = card(signal, photo)
+    assert "arrays of 20 × 4 numbers" in arrays and "--data-binary @rows.json" in arrays and "-F" not in arrays
+    assert "-F" not in card(photo, hostile)

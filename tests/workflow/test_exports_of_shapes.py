@@ -1,12 +1,8 @@
 """Exports of models with inputs whose values have a shape predict what the model predicts."""
 
-import base64
 import json
 import re
 import runpy
-import shutil
-import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -18,9 +14,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from service.workflow.card.document import CodeBlock
-from service.workflow.card.subject import Subject
-from service.workflow.card.usage import blocks
 from service.workflow.data.table import Table
 from service.workflow.encode import raw_inputs
 from service.workflow.errors import ExportFailed
@@ -138,6 +131,24 @@ def test_the_hugging_face_folder_takes_pictures_texts_and_arrays(source: Source,
         model.predict([given[0], given[1] | {"photo": torch.zeros(3, 3, 3, dtype=torch.uint8)}])
 
 
+def test_the_readme_of_the_folder_has_a_program_that_works(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_of(source, tmp_path)
+    monkeypatch.chdir(folder)
+    for name in ("photo.jpg", "clip.gif"):
+        PIL.Image.new("RGB", (30, 20), (200, 10, 10)).save(name)
+    text = (folder / "README.md").read_text()
+    assert "It needs Python 3.11, torch, safetensors, Pillow and tokenizers, and nothing of Modelwright" in text
+    assert "pipeline_tag" not in text and "image" in text.partition("---\n\n")[0]
+    program = re.search(
+        r"^```python\nimport torch\nfrom modeling import load\n(.*?)^```$", text, re.DOTALL | re.MULTILINE
+    )
+    assert program is not None
+    exec(program[1], runpy.run_path("modeling.py") | {"torch": torch})  # noqa: S102 - our own program
+    assert "'probabilities': {'0': " in capsys.readouterr().out
+
+
 def listed(column: Any) -> list[Any]:
     """Texts as they are, None for a missing one."""
     return [None if code < 0 else column.values[code] for code in column.codes]
@@ -170,48 +181,3 @@ def test_the_check_tries_values_that_are_missing_or_extreme(source: Source) -> N
 
         with pytest.raises(ExportFailed, match=where):
             check(source, wrong, None)
-
-
-def programs(source: Source) -> list[str]:
-    """The commands and programs of a card's section on usage."""
-    found = blocks(Subject(source.manifest, source.digest, name="m", number=1))
-    return [each.text for each in found if isinstance(each, CodeBlock)]
-
-
-def test_the_card_shows_programs_that_work(
-    smaller: Source,
-    onnx_file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    shutil.copy(onnx_file, tmp_path / "m-1.onnx")
-    monkeypatch.chdir(tmp_path)
-    PIL.Image.new("RGBA", (30, 20), (200, 10, 10, 255)).save("picture.png")
-    Path("picture.png").rename("picture.jpg")
-    command, by_client, by_onnx = programs(smaller)
-    assert command.endswith("--data-binary @rows.json")
-    exec(by_onnx, {})  # noqa: S102 - our own program
-    assert re.fullmatch(r"label \['[01]'\]\nprobabilities \[\[.*\]\]\n", capsys.readouterr().out)
-    rows = by_client.partition("rows = ")[2].partition("\n")[0]
-    (row,) = eval(rows, {"Path": Path, "np": np})  # noqa: S307 - as above
-    assert row["photo"] == Path("picture.jpg") and np.shape(row["columns"]) == (6, 5)
-
-
-def test_the_command_of_a_card_sends_files_and_texts(source: Source, tmp_path: Path) -> None:
-    signature: Any = source.manifest["signature"]
-    inputs = [each | {"name": f"it's $(a) {each['name']}"} for each in signature["inputs"] if each["type"] != "tensor"]
-    manifest = {"signature": signature | {"inputs": inputs}}
-    command, *_ = programs(replace(source, manifest=manifest))
-    for name in ("picture.jpg", "clip.mp4"):
-        (tmp_path / name).write_bytes(b"\xff" * 200_000)  # more than an argument may have
-    (tmp_path / "curl").write_text("#!/bin/sh\ncat\n")
-    shell = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    (tmp_path / "curl").chmod(0o755)
-    sent = subprocess.run(["/bin/bash", "-c", command], cwd=tmp_path, env=shell, capture_output=True, check=True)  # noqa: S603
-    (row,) = json.loads(sent.stdout)["instances"]
-    assert list(row) == [each["name"] for each in inputs]
-    assert base64.b64decode(row["it's $(a) photo"]["b64"]) == b"\xff" * 200_000
-    assert isinstance(row["it's $(a) review"], str)
-    only = {"signature": signature | {"inputs": inputs[:1]}}
-    assert "-H 'Content-Type: image/jpeg' --data-binary @picture.jpg" in programs(replace(source, manifest=only))[0]

@@ -6,6 +6,7 @@ from typing import Any
 
 from service.workflow.card.document import Block, Code, Paragraph, Table
 from service.workflow.card.recorded import NOT_RECORDED, find, names, objects, shown, text, values
+from service.workflow.card.shaped import description
 from service.workflow.data.types.column_type import ColumnType
 from service.workflow.data.types.datetime import FIRST, LAST
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -101,6 +102,8 @@ def _values(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> str:
     listed = values(column, "categories") or values(column, "classes")
     if listed or "categories" in column:
         return names(listed, MOST_CATEGORIES) if listed else "none"
+    if (told := description(column)) is not None:
+        return told
     kind, found = _type(column), extent(manifest, column)
     if found is not None:
         show = moment if is_time(column) else shown

@@ -1,6 +1,7 @@
 """The section on how to use the version: with curl, with the Python client, and as ONNX without this software."""
 
 import json
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,21 +9,23 @@ from typing import Any
 from service.workflow.card.columns import example, extent, is_time, moment
 from service.workflow.card.document import Block, Code, CodeBlock, Paragraph
 from service.workflow.card.recorded import objects
-from service.workflow.card.shaped_usage import IN_ONNX, READ_PICTURE, curl, for_onnx, imports_of, is_shaped, literal
+from service.workflow.card.shaped import file_of, form, shape_of
 from service.workflow.card.subject import Subject
 
 MOST_INPUTS = 30  # of a row written out
+MOST_NUMBERS = 30  # of an array written out
 ADDRESS = "http://127.0.0.1:8000"
-TYPES = '"tensor(string)": object, "tensor(bool)": bool, "tensor(float)": np.float32, "tensor(double)": np.float64'
+TEXT = "A text, such as a sentence."
 ONNX = """\
 import numpy as np
-import onnxruntime{imports}
-{functions}
+import onnxruntime
+
 session = onnxruntime.InferenceSession("{file}")
 row = {{
 {row}
 }}
-types = {{{types}}}
+types = {{"tensor(string)": object, "tensor(bool)": bool, "tensor(float)": np.float32, "tensor(double)": np.float64}}
+types |= {{"tensor(uint8)": np.uint8, "tensor(int32)": np.int32, "tensor(int64)": np.int64}}
 inputs = {{each.name: np.array([row[each.name]], types[each.type]) for each in session.get_inputs()}}
 for output, value in zip(session.get_outputs(), session.run(None, inputs)):
     print(output.name, value)"""
@@ -33,14 +36,13 @@ def blocks(subject: Subject) -> list[Block]:
     inputs = objects(subject.manifest, "signature", "inputs")
     if not inputs:
         return [Paragraph("Without a recorded signature it cannot be shown.")]
-    wide, shaped = len(inputs) > MOST_INPUTS, any(map(is_shaped, inputs))
-    row = {str(each.get("name")): example(subject.manifest, each) for each in inputs[:MOST_INPUTS]}
+    shown = [] if len(inputs) > MOST_INPUTS else inputs
     note = "Replace the address by that of the service. With keys, a request also needs the header "
     return [
         Paragraph([note, Code("Authorization: Bearer mw_..."), "."]),
-        CodeBlock("sh", _curl(subject, inputs, None if wide else row)),
+        CodeBlock("sh", _curl(subject, shown)),
         Paragraph("With the Python client of Modelwright:"),
-        CodeBlock("python", _client(subject, inputs, None if wide else row)),
+        CodeBlock("python", _client(subject, shown)),
         Paragraph(
             [
                 "Without Modelwright, by ONNX Runtime and numpy. The file is the export ",
@@ -49,62 +51,113 @@ def blocks(subject: Subject) -> list[Block]:
                 "categories as strings, booleans as bool, or as numbers if they may be missing, and dates as float64 seconds ",
                 "since 1970-01-01T00:00:00 UTC. A missing value is NaN, or an empty string. The outputs are the predicted ",
                 "numbers, or labels as strings and their probabilities.",
-                *([f" {IN_ONNX}"] if shaped else []),
+                *_about_shapes(inputs),
             ]
         ),
         CodeBlock("python", _onnx(subject, inputs)),
     ]
 
 
-def _curl(subject: Subject, inputs: Sequence[Mapping[str, Any]], row: dict[str, Any] | None) -> str:
+def _about_shapes(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
+    kinds = {each.get("type") for each in inputs if shape_of(each) is not None}
+    told = []
+    if kinds & {"image", "video"}:
+        told.append(" Images and clips are pixels as uint8, already resized.")
+    if "text" in kinds:
+        told.append(" Texts are ids of their parts.")
+    if told:
+        told.append(" The files of the export huggingface make both (docs/exports.md).")
+    return told
+
+
+def _curl(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
+    """A command that sends one row; or a file of rows, if there are no inputs, which are too many, or a row is long."""
     address = f"{ADDRESS}{subject.path}/predictions"
-    if any(map(is_shaped, inputs)):
-        return curl(address, subject.manifest, inputs)
-    if row is None:
+    files = [file for each in inputs if (file := file_of(each)) is not None]
+    if len(inputs) == 1 and files:
+        return f"curl {address} -H 'Content-Type: {files[0].media_type}' --data-binary @{files[0].name}"
+    row = {str(each.get("name")): _value(subject, each) for each in inputs}
+    parts = form(row, inputs) if files else None
+    if parts is not None:
+        return " \\\n  ".join([f"curl {address}", *(f"{option} {shlex.quote(part)}" for option, part in parts)])
+    every = objects(subject.manifest, "signature", "inputs")
+    if not inputs and not any(shape_of(each) is not None for each in every):
         return f"curl {address} -H 'Content-Type: text/csv' --data-binary @rows.csv"
+    if not inputs or files or any(_is_long(each) for each in inputs):
+        return (
+            f'# rows.json: {{"instances": [...]}}, with an object for each row\n'
+            f"curl {address} -H 'Content-Type: application/json' --data-binary @rows.json"
+        )
     body = shlex.quote(json.dumps({"instances": [row]}))
     return f"curl {address} -H 'Content-Type: application/json' \\\n  --data-raw {body}"
 
 
-def _client(subject: Subject, inputs: Sequence[Mapping[str, Any]], row: dict[str, Any] | None) -> str:
+def _value(subject: Subject, column: Mapping[str, Any]) -> Any:
+    """A value as JSON; an empty list for a file or many numbers."""
+    shape = shape_of(column)
+    if shape is None:
+        return example(subject.manifest, column)
+    if column.get("type") == "text":
+        return TEXT
+    made: Any = [] if file_of(column) is not None or _is_long(column) else 0.0
+    for size in reversed(shape if made == 0.0 else []):
+        made = [made] * size
+    return made
+
+
+def _is_long(column: Mapping[str, Any]) -> bool:
+    shape = shape_of(column)
+    return shape is not None and column.get("type") != "text" and math.prod(shape) > MOST_NUMBERS
+
+
+def _client(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
     name, version = subject.name or "NAME", subject.number or "VERSION"
-    given, imports = "json.load(file)" if row is None else f"[{row!a}]", list[str]()
-    if row is not None and any(map(is_shaped, inputs)):
-        pairs = (f"{each.get('name')!a}: {literal(subject.manifest, each)}" for each in inputs)
-        given, imports = f"[{{{', '.join(pairs)}}}]", imports_of(inputs)
-    reading = ["import json", "", 'with open("rows.json") as file:  # a list of objects with a value for each input']
+    values = [(str(each.get("name")), _for_client(subject, each)) for each in inputs]
+    imports = []
+    if not inputs:
+        imports = ["import json", ""]
+    elif any(file_of(each) is not None for each in inputs):
+        imports = ["from pathlib import Path", ""]
+    if any(value.startswith("np.") for _, value in values):
+        imports = [*imports, "import numpy as np"]
+    row = ", ".join(f"{each!a}: {value}" for each, value in values)
+    reading = [
+        'with open("rows.json") as file:  # a list of objects with a value for each input',
+        "    rows = json.load(file)",
+    ]
     return "\n".join(
         [
             *imports,
             "from modelwright import Client",
-            *((*reading, f"    rows = {given}") if row is None else ("", f"rows = {given}")),
+            "",
+            *(reading if not inputs else [f"rows = [{{{row}}}]"]),
             f"with Client({ADDRESS!r}) as client:",
             f'    print(client.predict({name!r}, rows, version={version!r})["predictions"])',
         ]
     )
 
 
+def _for_client(subject: Subject, column: Mapping[str, Any]) -> str:
+    """A value in Python."""
+    if (file := file_of(column)) is not None:
+        return f'Path("{file.name}")'
+    shape = shape_of(column)
+    if shape is not None and column.get("type") != "text":
+        return f"np.zeros({shape}).tolist()"
+    return f"{_value(subject, column)!a}"
+
+
 def _onnx(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
-    lines = [
-        f"    {each.get('name')!a}: {for_onnx(each) if is_shaped(each) else _for_onnx(subject.manifest, each)}"
-        for each in inputs[:MOST_INPUTS]
-    ]
+    lines = [f"    {each.get('name')!a}: {_for_onnx(subject.manifest, each)}" for each in inputs[:MOST_INPUTS]]
     if len(inputs) > MOST_INPUTS:
         lines.append("    # and so on, for each of session.get_inputs()")
-    picture, types = any(each.get("type") == "image" for each in inputs), TYPES
-    if any(map(is_shaped, inputs)):
-        types += ', "tensor(uint8)": np.uint8, "tensor(int64)": np.int64'
-    return ONNX.format(
-        file=f"{subject.name or 'model'}-{subject.number or 1}.onnx",
-        row="\n".join(lines),
-        imports="\nfrom PIL import Image, ImageOps" if picture else "",
-        functions=f"\n\n{READ_PICTURE}\n" if picture else "",
-        types=types,
-    )
+    return ONNX.format(file=f"{subject.name or 'model'}-{subject.number or 1}.onnx", row="\n".join(lines))
 
 
 def _for_onnx(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> str:
-    """A value with the comma after it, and a comment if it is a date."""
+    """A value with the comma after it, and a comment if it is a date or has a shape."""
+    if (shape := shape_of(column)) is not None:
+        return f"np.zeros({shape}),  # {'its ids' if column.get('type') == 'text' else 'its values'}"
     value, (first, _) = example(manifest, column), extent(manifest, column) or (0.0, 0.0)
     if is_time(column):
         return f"{first!r},  # {moment(first)}"

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from service.workflow.card import Subject, front_matter
+from service.workflow.card.columns import example
 from service.workflow.card.contents import document
 from service.workflow.card.document import Block, Code, CodeBlock, Paragraph, Section
 from service.workflow.card.recorded import find, mapping
-from service.workflow.card.shaped_usage import FILES, literal, shape_of
+from service.workflow.card.shaped import FILES, file_of, shape_of
 from service.workflow.card.to_markdown import to_markdown
 from service.workflow.card.usage import MOST_INPUTS
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -103,13 +104,17 @@ def _requirements(source: Source) -> str:
 
 
 def _python(source: Source, inputs: Sequence[Mapping[str, Any]], *, wide: bool) -> str:
-    values = [
-        f"torch.zeros{shape_of(each)}" if each["type"] == "tensor" else literal(source.manifest, each, "{!r}")
-        for each in inputs
-    ]
+    values = [_value(source, each) for each in inputs]
     lines = ["import torch"] if any(each["type"] == "tensor" for each in inputs) else []
     lines += ["from modeling import load", "", "model = load()", "row = {"]
     lines += [f"    {each['name']!a}: {value}," for each, value in zip(inputs, values, strict=True)]
     if wide:
         lines.append('    # … and so on for each of `model.config["inputs"]`')
     return "\n".join([*lines, "}", "print(model.predict([row]))"])
+
+
+def _value(source: Source, each: Mapping[str, Any]) -> str:
+    """A value in Python: the path of a file, an array of zeros, or a plain value."""
+    if (file := file_of(each)) is not None:
+        return '"clip.gif"' if each["type"] == "video" else f'"{file.name}"'  # which is read without FFmpeg
+    return f"torch.zeros({shape_of(each)})" if each["type"] == "tensor" else f"{example(source.manifest, each)!a}"

@@ -131,8 +131,8 @@ class Steps(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The mean of the outputs of `cells` over steps [n, length, dim], which `steps` makes of the input. With `ids`, the
-    input is ids, whose padding, 0, the mean leaves out."""
+    """The mean of the outputs [n, length, width] of recurrent `cells` over steps [n, length, dim], which `steps` makes of the
+    input. With `ids`, the input is ids, whose padding, 0, the mean leaves out."""
 
     def __init__(self, steps: nn.Module | None, cells: nn.Module, ids: bool) -> None:
         super().__init__()
