@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # its stubs would be needed for this file alone
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -106,6 +106,8 @@ def everywhere(text: str) -> Document:
     return Document(text, blocks, [Section(text, blocks)])
 
 
+@example("0 #")
+@example("a ## ")
 @given(TEXTS)
 @settings(max_examples=examples(60))
 def test_a_text_is_shown_as_it_is_at_every_place(text: str) -> None:

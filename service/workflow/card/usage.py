@@ -65,6 +65,8 @@ def _about_shapes(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
         told.append(" Images and clips are pixels as uint8, already resized.")
     if "text" in kinds:
         told.append(" Texts are ids of their parts.")
+    if told:
+        told.append(" The files of the export huggingface make both (docs/exports.md).")
     return told
 
 
