@@ -19,6 +19,11 @@ export function firstValues(inputs, ranges) {
   return new Map(inputs.map((input) => [input.name, firstValue(input, rangeOf(ranges, input.name))]));
 }
 
+/** Whether values of this input have a shape: an image, a video, a text to be read or an array. */
+export function isShaped(input) {
+  return SHAPED.includes(input.type);
+}
+
 /** Whether a value of this input is a file. */
 export function takesFile(input) {
   return input.type === "image" || input.type === "video";
@@ -26,7 +31,7 @@ export function takesFile(input) {
 
 /** Whether a form still lacks what cannot be guessed: a file, a text or an array. */
 export function isWaiting(inputs, values) {
-  return inputs.some((input) => SHAPED.includes(input.type) && !values.get(input.name));
+  return inputs.some((input) => isShaped(input) && !values.get(input.name));
 }
 
 function firstValue(input, range) {

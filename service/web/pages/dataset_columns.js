@@ -80,7 +80,7 @@ function Card({ column, type, all, rows, editable, correct }) {
         : html`<span class="mark idle">${column.type}</span>`}
     </div>
     <p class="quiet small">${about(column, all)}</p>
-    ${told.length > 0 && html`<ul class="plain">${told.map((each) => html`<li>${each}</li>`)}</ul>`}
+    ${told.length > 0 && html`<p>${told.join(" · ")}</p>`}
     ${!told.length && html`<${Bars} of=${barsOf(column, rows)} label=${column.name} />`}
     <p class="quiet small reason">${column.reason}${column.feature ? "" : " · not used for training unless you name it"}</p>
   </article>`;

@@ -22,7 +22,7 @@ export function Items({ dataset, rows, path }) {
         <h2>${column.type === "video" ? "Videos" : "Images"} of <bdi>${column.name}</bdi></h2>
         ${few && html`<button type="button" aria-expanded=${all ? "true" : "false"} onClick=${() => setAll(!all)}>${all ? "Show fewer" : `Show ${count(thumbnails.length)}`}</button>`}
       </div>
-      <p class="quiet small">${count(thumbnails.length)} of ${count(column.statistics.files ?? dataset.rows)}${labels ? ", of each class" : ""}${column.type === "video" ? "; of a video one frame" : ""}.</p>
+      <p class="quiet small">${count(thumbnails.length)} of ${count(column.statistics.files ?? dataset.rows)}${labels ? ", spread over the classes" : ""}${column.type === "video" ? "; of a video one frame" : ""}.</p>
       <${Seen} height="220px">
         ${shown.map(
           (group) => html`<div class="group" key=${group.label}>

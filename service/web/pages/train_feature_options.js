@@ -31,7 +31,7 @@ export function FeatureOptions({ name, value, set, pointer }) {
   const { resolved, errors } = useContext(Form);
   const usual = at(resolved, pointer) ?? {};
   return html`<fieldset class="nested">
-    <legend><bdi>${name}</bdi>: ${value.type}</legend>
+    <legend>Options of <bdi>${name}</bdi> (${value.type})</legend>
     <div class="form-grid">
       ${OPTIONS[value.type].map(
         (option) => html`<${Option}

@@ -1,14 +1,14 @@
 // The plots of a version, drawn by the service.
 import { html } from "../vendor/preact.js";
+import { isShaped } from "../core/inputs.js";
 import { meaningOf, plotsOf, titleOf } from "../core/plots.js";
 import { Plot } from "../parts/plot.js";
 import { Seen } from "../parts/seen.js";
 
 const MANY = new Set(["data", "parameters"]); // of a chart for each feature, or each parameter
-const SHAPED = new Set(["image", "video", "text", "tensor"]); // their predictions are pictures and texts
 
 export function VersionPlots({ name, manifest, path }) {
-  const wide = (plot) => MANY.has(plot) || (plot === "predictions" && manifest.signature.inputs.some((each) => SHAPED.has(each.type)));
+  const wide = (plot) => MANY.has(plot) || (plot === "predictions" && manifest.signature.inputs.some(isShaped));
   return html`<div class="plots">
     ${plotsOf(manifest).map(
       (each) => html`<section class=${wide(each) ? "sheet across" : "sheet"} key=${each}>

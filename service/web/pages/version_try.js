@@ -1,7 +1,7 @@
 // Try it: a form of the inputs, the prediction while one types, and the same request in other languages.
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { ROOT, key, online, request } from "../core/api.js";
-import { bodyOf, errorsOf, firstValues, instanceOf, isWaiting, takesFile } from "../core/inputs.js";
+import { bodyOf, errorsOf, firstValues, instanceOf, isShaped, isWaiting, takesFile } from "../core/inputs.js";
 import { LANGUAGES } from "../core/snippets.js";
 import { useSignal } from "../core/signal.js";
 import { Code } from "../parts/code.js";
@@ -27,7 +27,7 @@ export function VersionTry({ name, manifest, path }) {
           <h2>Inputs</h2>
           <button type="button" onClick=${() => setValues(first)}>Reset</button>
         </div>
-        <p class="quiet small">It begins in the middle of the training’s values. What is left empty is a missing value.</p>
+        ${inputs.some((each) => !isShaped(each)) && html`<p class="quiet small">It begins in the middle of the training’s values. What is left empty is a missing value.</p>`}
         <${TryForm} inputs=${inputs} ranges=${manifest.ranges} values=${values} errors=${problems} onChange=${set} />
       </form>
       <div class="beside">
