@@ -4,7 +4,8 @@ from enum import StrEnum
 
 
 class Task(StrEnum):
-    """The kinds of question a model answers."""
+    """The kinds of question a model answers. An answer that has a shape of its own – an image for an image (segmentation), the
+    next token of a text (a language model) – would be two more, with an `Output` whose values have a shape."""
 
     REGRESSION = "regression"
     BINARY = "binary"

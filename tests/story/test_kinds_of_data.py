@@ -4,10 +4,13 @@
 import base64
 import csv
 import io
+import os
 import random
+import signal
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ import pytest
 from PIL import Image
 
 from tests.harness.server import Server
+from tests.harness.until import until
 
 SIDE, EACH = 12, 30  # pixels of a picture, and pictures of a class
 QUICK = {"training": {"epochs": 8}}
@@ -232,6 +236,24 @@ def test_its_bundle_answers_the_same_elsewhere(server: Server, learned: tuple[st
     assert imported.status_code == 201, imported.text
     way = next(iter(kind.ways.values()))
     assert ask(server, f"{name}-elsewhere", way) == ask(server, name, way)
+
+
+def test_a_killed_training_of_images_ends_with_the_same_bits(tmp_path: Path) -> None:
+    kind, data = images(), {"kind": "dataset", "dataset": "pictures"}
+    training = {"epochs": 12, "batch_size": 8}
+    with Server(tmp_path / "home", checkpoint_seconds=0.01, slots=1) as server:
+        server.http.put("/v1/datasets/pictures", content=kind.body, headers={"Content-Type": kind.media_type})
+        for name in ("whole", "killed"):
+            job = server.client.train({"model_name": name, "data": data, "training": training})
+            folder = server.home / "checkpoints" / job["id"]
+            if name == "killed":
+                until(lambda: folder.is_dir() and any(folder.iterdir()))  # noqa: B023 - used at once
+                for attempt in server.attempts():
+                    os.kill(attempt, signal.SIGKILL)
+            job = server.client.wait(job["id"])
+        assert job["attempt"] > 1
+        whole, killed = (server.client.manifest(name, 1)["files"] for name in ("whole", "killed"))
+        assert whole["state_dict.safetensors"] == killed["state_dict.safetensors"]
 
 
 def test_an_image_model_runs_in_onnx_runtime(server: Server) -> None:

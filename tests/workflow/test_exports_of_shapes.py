@@ -1,83 +1,157 @@
 """Exports of models with inputs whose values have a shape predict what the model predicts."""
 
 import json
-from collections.abc import Iterator
+import runpy
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.table import Table
+from service.workflow.encode import raw_inputs
 from service.workflow.errors import ExportFailed
 from service.workflow.exports import EXPORTS, Answers, Source
 from service.workflow.exports.check import check
-from service.workflow.models import KINDS
-from service.workflow.save_and_load import load, save
-from tests.workflow.test_shaped_inputs import BOTH, Grid, Joined, resolved, train
+from service.workflow.exports.columns import columns_of
+from tests.workflow.exporting_shapes import FEATURES, source_of, table, written
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # of torch about itself
-
-
-@pytest.fixture(autouse=True)
-def _kinds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(COLUMN_TYPES, "grid", Grid())
-    monkeypatch.setitem(KINDS, "joined", Joined)
-    yield
-
-
-def source_of(folder: Path) -> Source:
-    """A trained model of a picture and a column of numbers, of which one is missing."""
-    of = resolved(BOTH, model={"kind": "joined"})
-    learned, _ = train(of)
-    path = folder / "state_dict.safetensors"
-    save(learned.model, path)
-    model = load(of.spec, learned.signature, path)
-    manifest = {"spec": of.spec.to_json(), "signature": learned.signature.model_dump(mode="json")}
-    return Source(manifest, "0" * 64, of.spec, learned.signature, path, model)
+pytestmark = pytest.mark.filterwarnings(  # of torch about itself
+    "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore:The tensor attribute:UserWarning"
+)
+CNN = {"kind": "cnn", "channels": [4]}
+FUSION = {"kind": "fusion", "hidden": [6], "encoders": {"the photo": CNN, "columns": CNN}}
+FEW = ["the photo", "review", "columns", "size", "colour"]  # a graph of few operations
+OTHERS: list[tuple[dict[str, Any], list[str]]] = [
+    ({"kind": "recurrent", "cell": "LSTM", "hidden": 5, "bidirectional": True}, ["note"]),
+    ({"kind": "recurrent", "hidden": 5}, ["clip"]),
+    ({"kind": "transformer", "dim": 8, "depth": 1}, ["review"]),
+    ({"kind": "transformer", "dim": 8, "depth": 1, "patch": 4}, ["the photo"]),
+    ({"kind": "text_embedding", "dim": 4, "hidden": [5]}, ["review"]),
+    ({"kind": "cnn", "channels": [4]}, ["columns"]),
+    (FUSION, list(FEATURES)),
+]
 
 
-def written(source: Source, name: str, folder: Path) -> Path:
-    """The file of an export, which the check has accepted."""
-    export, path = EXPORTS[name], folder / name
-    assert export.write is not None
-    export.write(source, path)
-    check(source, export.predict(source, path), None)
-    return path
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """A model of a column of each type."""
+    return source_of(tmp_path_factory.mktemp("model"), FUSION, list(FEATURES))
 
 
-def test_files_take_a_picture_and_a_column_by_name(tmp_path: Path) -> None:
-    source = source_of(tmp_path)
-    draw = np.random.default_rng(1)
-    picture, weight = draw.integers(0, 256, (7, 1, 6, 6), np.uint8), np.array([*draw.normal(size=6), np.nan])
-    raw = {"features": torch.from_numpy(weight[:, None]).float(), "picture": torch.from_numpy(picture)}
+@pytest.fixture(scope="module")
+def smaller(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """A model of a column of each sort."""
+    return source_of(tmp_path_factory.mktemp("smaller"), FUSION, FEW)
+
+
+def own_answers(source: Source, rows: Table) -> NDArray[np.float32]:
+    """What the model answers."""
     with torch.inference_mode():
-        own = source.model(raw).numpy()
-    session = onnxruntime.InferenceSession(written(source, "onnx", tmp_path))
-    taken = [(each.name, each.type, each.shape) for each in session.get_inputs()]
-    assert taken == [("picture", "tensor(uint8)", ["rows", 1, 6, 6]), ("weight", "tensor(float)", ["rows"])]
-    _, probabilities = session.run(None, {"weight": weight.astype(np.float32), "picture": picture})
-    assert np.allclose(probabilities, own, atol=1e-5)
+        answers: NDArray[np.float32] = source.model(raw_inputs(source.signature.inputs, rows.columns)).numpy()
+    return answers
+
+
+def ids_of(source: Source, name: str, rows: Table) -> torch.Tensor:
+    """The ids of the texts of a column."""
+    raw = raw_inputs(source.signature.inputs, rows.columns)
+    assert isinstance(raw, dict)
+    return raw[name].long()
+
+
+def test_onnx_takes_pixels_ids_and_numbers_by_name(smaller: Source, tmp_path: Path) -> None:
+    session = onnxruntime.InferenceSession(written(smaller, "onnx", tmp_path))
+    taken = {each.name: (each.type, each.shape) for each in session.get_inputs()}
+    review = smaller.signature.inputs[1].shape
+    assert review is not None
+    assert taken == {
+        "the photo": ("tensor(uint8)", ["rows", 3, 9, 10]),
+        "review": ("tensor(int64)", ["rows", *review]),
+        "columns": ("tensor(float)", ["rows", 6, 5]),
+        "size": ("tensor(float)", ["rows"]),
+        "colour": ("tensor(string)", ["rows"]),
+    }
+    rows = table()
+    feed: dict[str, Any] = {name: rows.columns[name] for name in ("the photo", "columns", "size")}
+    feed["review"] = ids_of(smaller, "review", rows).numpy()
+    colours: Any = rows.columns["colour"]
+    feed["colour"] = np.array([*colours.values, ""], object)[colours.codes]
+    _, probabilities = session.run(None, feed)
+    assert np.allclose(np.asarray(probabilities), own_answers(smaller, rows), atol=1e-5)
+    signature = json.loads(session.get_modelmeta().custom_metadata_map["signature"])
+    assert signature["inputs"][1]["text"] == {"encoding": "ngrams", "ngrams": [1, 4], "buckets": 200} | dict.fromkeys(
+        ("vocabulary", "merges")
+    )
+
+
+def test_torch_export_takes_a_dict_of_tensors(smaller: Source, tmp_path: Path) -> None:
     extra = {"tensors.json": "", "signature.json": ""}
-    module = torch.export.load(written(source, "torch_export", tmp_path), extra_files=extra).module()
-    assert json.loads(extra["tensors.json"]) == [
-        {"name": "columns", "dtype": "float64", "shape": [1], "inputs": ["weight"]},
-        {"name": "picture", "dtype": "uint8", "shape": [1, 6, 6], "inputs": ["picture"]},
+    module = torch.export.load(written(smaller, "torch_export", tmp_path), extra_files=extra).module()
+    listed, rows = json.loads(extra["tensors.json"]), table()
+    review = smaller.signature.inputs[1].shape
+    assert listed == [
+        {"name": "columns_", "dtype": "float64", "shape": [2], "inputs": ["size", "colour"]},
+        {"name": "the photo", "dtype": "uint8", "shape": [3, 9, 10], "inputs": ["the photo"]},
+        {"name": "review", "dtype": "int64", "shape": review, "inputs": ["review"]},
+        {"name": "columns", "dtype": "float32", "shape": [6, 5], "inputs": ["columns"]},
     ]
-    answers = module({"picture": raw["picture"], "columns": torch.from_numpy(weight[:, None])})
-    assert np.allclose(answers.numpy(), own, atol=1e-5)
+    photos, series = (torch.from_numpy(np.asarray(rows.columns[name])) for name in ("the photo", "columns"))
+    given = {"columns": series, "review": ids_of(smaller, "review", rows), "the photo": photos}
+    given["columns_"] = columns_of(smaller.signature, rows)
+    assert np.allclose(module(given).numpy(), own_answers(smaller, rows), atol=1e-5)
 
 
-def test_the_check_tries_pictures_that_are_missing_or_extreme(tmp_path: Path) -> None:
-    source = source_of(tmp_path)
+def folder_of(source: Source, folder: Path) -> Path:
+    """The extracted folder for Hugging Face."""
+    with ZipFile(written(source, "huggingface", folder)) as archive:
+        archive.extractall(folder / "extracted")
+    return folder / "extracted"
+
+
+def test_the_hugging_face_folder_takes_pictures_texts_and_arrays(source: Source, tmp_path: Path) -> None:
+    model = runpy.run_path(str(folder_of(source, tmp_path) / "modeling.py"))["load"]()
+    rows = table()
+    columns = {name: EXPORTED[name](rows.columns[name]) for name in FEATURES}
+    given = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    found = [list(each["probabilities"].values()) for each in model.predict(given)]
+    assert np.allclose(found, own_answers(source, rows), atol=1e-5)
+    with pytest.raises(ValueError, match=r"row 2, the input 'the photo': expected an image, not Tensor: the shape"):
+        model.predict([given[0], given[1] | {"the photo": torch.zeros(3, 3, 3, dtype=torch.uint8)}])
+
+
+def listed(column: Any) -> list[Any]:
+    """Texts as they are, None for a missing one."""
+    return [None if code < 0 else column.values[code] for code in column.codes]
+
+
+EXPORTED: dict[str, Any] = {
+    **dict.fromkeys(("review", "note", "colour"), listed),
+    "columns": lambda column: column.tolist(),
+    "size": lambda column: column.tolist(),
+    "the photo": list,
+    "clip": lambda column: [list(each) for each in column],  # of frames
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("export", ["torch_export", "onnx", "huggingface"])
+@pytest.mark.parametrize(("model", "names"), OTHERS, ids=[f"{each['kind']}-{names[0]}" for each, names in OTHERS])
+def test_every_kind_is_exported(model: dict[str, Any], names: list[str], export: str, tmp_path: Path) -> None:
+    written(source_of(tmp_path, model, names), export, tmp_path)
+
+
+def test_the_check_tries_values_that_are_missing_or_extreme(source: Source) -> None:
     right = EXPORTS["safetensors"].predict(source, source.state_dict)
     check(source, right, None)
     for value, where in {0: "a missing value", 255: "an extreme value"}.items():
 
-        def wrong(rows, value=value):  # type: ignore[no-untyped-def]
-            apart = (rows.columns["picture"] == value).all(axis=(1, 2, 3))[:, None]
-            return Answers(right(rows).values + 1e-3 * apart)
+        def wrong(rows: Table, value: int = value) -> Answers:
+            photos: Any = rows.columns["the photo"]
+            return Answers(right(rows).values + 1e-3 * (photos == value).all(axis=(1, 2, 3))[:, None])
 
         with pytest.raises(ExportFailed, match=where):
             check(source, wrong, None)

@@ -37,7 +37,9 @@ COMBINATIONS = [
     (kind, columns, task) for kind in KINDS for columns in COLUMNS for task in TARGETS if may_learn(kind, task)
 ]
 FILES = [f"modeling{each}.py" for each in ("", "_encoders", "_networks", "_shapes", "_texts", "_values")]
-SHAPED_KINDS = frozenset({"cnn", "fusion", "recurrent", "text_embedding", "transformer"})  # in test_exports_of_shapes.py
+SHAPED_KINDS = frozenset(
+    {"cnn", "fusion", "recurrent", "text_embedding", "transformer"}
+)  # in test_exports_of_shapes.py
 EVERY = os.environ.get("EXPORTS") == "all"  # as in scripts/nightly
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from service.workflow.data.images import check_image, decode_image
 from service.workflow.data.picture_survey import PictureSurvey
@@ -187,6 +188,32 @@ def test_files_of_requests() -> None:
     assert frames.shape == (1, 4, 3, 5, 6)  # type: ignore[union-attr]
     with pytest.raises(InvalidValue, match="the video cannot be read: it is no video"):
         kind("video").from_request(clip, [photo[:4]])
+
+
+@pytest.mark.parametrize("shape", [(9, 8), (1, 9, 8), (9, 8, 1), (3, 9, 8), (9, 8, 3)])
+def test_arrays_of_pixels_are_images(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(0, 256, (5, *shape), dtype=np.uint8)
+    about = Column(name="x", type="tensor", statistics={"shape": [*shape], "dtype": "uint8"})
+    assert kind("image").refusal(about) is None
+    feature = kind("image").resolved(kind("image").feature(type="image"), about)
+    channels = 3 if 3 in shape else 1
+    assert kind("image").shaped_fields(feature) == {"shape": [channels, 9, 8], "dtype": "uint8"}
+    np.save(tmp_path / "x.npy", pixels)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    first = np.moveaxis(pixels, 3, 1) if shape[-1] in (1, 3) else pixels.reshape(5, channels, 9, 8)
+    of = Input(name="x", type="image", shape=[channels, 9, 8], dtype="uint8")
+    assert np.array_equal(kind("image").to_tensor(of, mapped, TensorCache()).numpy(), first)
+    other = Input(name="x", type="image", shape=[4 - channels, 5, 6], dtype="uint8")
+    for array, found in zip(first, kind("image").to_tensor(other, mapped, TensorCache()).numpy(), strict=True):
+        file = saved(Image.fromarray(array[0] if channels == 1 else array.transpose(1, 2, 0)))
+        assert np.array_equal(found, decode_image(file, (5, 6), 1 if channels == 3 else 3))
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [([9, 8], "float32"), ([9, 8, 4], "uint8"), ([2, 3, 9, 8], "uint8")])
+def test_other_tensors_are_no_images(shape: list[int], dtype: str) -> None:
+    about = Column(name="x", type="tensor", statistics={"shape": shape, "dtype": dtype})
+    assert f"holds tensors of {dtype} {shape}, and images are uint8" in str(kind("image").refusal(about))
 
 
 def trained(of: Resolved, table: Table, saved_state: State | None = None, stop_after: int = 0) -> TrainingResult:

@@ -12,7 +12,7 @@ from PIL import Image
 from service.workflow.data import videos
 from service.workflow.data.image_headers import BadImage
 from service.workflow.data.video_child import decode_apart
-from service.workflow.data.videos import NoVideoDecoder, VideoFacts, check_video, decode_video, sampled
+from service.workflow.data.videos import NoVideoDecoder, VideoFacts, check_video, decode_video, is_light, sampled
 from tests.workflow.pictures import GIF_FRAME, GIF_START, animated, png, saved
 
 CONTAINERS = {  # format: (container, encoder, pixel format)
@@ -164,3 +164,11 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videos, "MOST_ANIMATION_PIXELS", 1000)
     with pytest.raises(BadImage, match="its frames have more than 1,000 pixels together"):
         check_video(animated(20, "GIF"))
+
+
+def test_a_server_decodes_only_small_animations_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_light(animated(20, "GIF")) and not is_light(encoded("MP4", 2))
+    monkeypatch.setattr(videos, "LIGHT_PIXELS", 16 * 12 * 10)
+    assert is_light(animated(10, "PNG")) and not is_light(animated(11, "PNG"))
+    with pytest.raises(BadImage, match="it is no video"):
+        is_light(b"no video")

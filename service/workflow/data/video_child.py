@@ -18,8 +18,8 @@ from service import interpreter
 from service.liveness import die_with
 from service.workflow.data.image_headers import BadImage
 from service.workflow.data.table import Numbers
-from service.workflow.data.video_containers import NoVideoDecoder, decoder_installed
-from service.workflow.data.videos import decode_video
+from service.workflow.data.video_containers import DEMUXERS, NoVideoDecoder, decoder_installed
+from service.workflow.data.videos import decode_video, form_of
 
 MOST_SECONDS = 60
 MOST_PROCESSOR_SECONDS = 30
@@ -36,9 +36,9 @@ def decode_apart(data: bytes, count: int, size: tuple[int, int], channels: Liter
 
     Raises:
         BadImage: it cannot be read, or not within the limits.
-        NoVideoDecoder: PyAV is not installed.
+        NoVideoDecoder: its format needs PyAV, which is not installed.
     """
-    if not decoder_installed():
+    if form_of(data) in DEMUXERS and not decoder_installed():
         raise NoVideoDecoder
     shape = (count, channels, *size)
     command = interpreter.command("service.workflow.data.video_child", *map(str, (count, *size, channels)))

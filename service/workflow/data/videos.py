@@ -14,7 +14,7 @@ from service.workflow.data.video_containers import DEMUXERS, NoVideoDecoder, fra
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["VIDEO_TYPES", "NoVideoDecoder", "VideoFacts", "check_video", "decode_video", "needs_decoder"]
+__all__ = ["VIDEO_TYPES", "NoVideoDecoder", "VideoFacts", "check_video", "decode_video", "form_of", "is_light"]
 
 VIDEO_TYPES = {
     "image/gif": "GIF",
@@ -32,6 +32,7 @@ READ = "MP4, MOV, WebM, Matroska, AVI and animated GIF, WebP and PNG are read"
 MOST_BYTES = 256 * 2**20
 MOST_FRAMES = 20_000  # of a clip: 11 minutes at 30 a second
 MOST_ANIMATION_PIXELS = 10**10  # of all frames of a GIF, WebP or PNG file, each of which is drawn on the one before
+LIGHT_PIXELS = 10**8  # likewise
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,16 @@ class VideoFacts:
     frames: int
 
 
-def needs_decoder(data: bytes) -> bool:
-    """Whether a video is decoded by PyAV, to be called in a child process only for a file that was not checked; else it is by
-    Pillow. Raises BadImage if it has no format that is read."""
-    return _format(data) in DEMUXERS
+def is_light(data: bytes) -> bool:
+    """Whether a server may decode a video in a thread: by Pillow, and in a second at most.
+
+    Raises:
+        BadImage: it has no format that is read, or more pixels or frames than are read.
+    """
+    if form_of(data) in DEMUXERS:
+        return False
+    header = _animation(data)
+    return header.width * header.height * header.frames <= LIGHT_PIXELS
 
 
 def check_video(data: bytes | BinaryIO) -> VideoFacts:
@@ -61,7 +68,7 @@ def check_video(data: bytes | BinaryIO) -> VideoFacts:
     """
     if not isinstance(data, bytes):
         data = data.read(MOST_BYTES + 1)
-    form = _format(data)
+    form = form_of(data)
     if form in DEMUXERS:
         return _check_container(data, form)
     header = _animation(data)
@@ -82,7 +89,7 @@ def decode_video(data: bytes, count: int, size: tuple[int, int], channels: Liter
         BadImage: it cannot be read.
         NoVideoDecoder: its format needs PyAV, which is not installed.
     """
-    form, mode = _format(data), "L" if channels == 1 else "RGB"
+    form, mode = form_of(data), "L" if channels == 1 else "RGB"
     if form in DEMUXERS:
         return _decode_container(data, form, count, mode, size[::-1])
     header = _animation(data)
@@ -99,8 +106,8 @@ def sampled(frames: int, count: int) -> list[int]:
     return [(2 * part + 1) * frames // (2 * count) for part in range(count)]
 
 
-def _format(data: bytes) -> str:
-    """By the file's first bytes."""
+def form_of(data: bytes) -> str:
+    """The format of a video, by its first bytes. Raises BadImage if none is read, or the file is too large."""
     if len(data) > MOST_BYTES:
         raise BadImage(f"it has more than {MOST_BYTES:,} bytes, and no more are read")
     if data[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):

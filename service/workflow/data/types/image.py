@@ -8,11 +8,13 @@ from pydantic import BeforeValidator, Field
 
 from service.workflow.data.image_headers import IMAGE_TYPES, BadImage, read_header
 from service.workflow.data.images import COPIES, decode_image
+from service.workflow.data.pixel_arrays import as_images, channels_first
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Files, Numbers, Values
 from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.shaped_type import ShapedType
+from service.workflow.data.types.tensor import TensorType
 from service.workflow.errors import invalid
 from service.workflow.spec_base import SpecBase
 
@@ -92,8 +94,13 @@ class Image(ShapedType):
     feature: ClassVar[type[Feature]] = ImageFeature
 
     def refusal(self, column: Column) -> str | None:
-        """Any other column has no images."""
-        return None if column.type == self.name else f"is a {column.type} and holds no images"
+        """Any other column has no images, but one of tensors may have their pixels."""
+        if column.type == self.name or pixel_shape(column) is not None:
+            return None
+        if column.type != TensorType.name:
+            return f"is a {column.type} and holds no images"
+        what = f"{column.statistics.get('dtype')} {column.statistics.get('shape')}"
+        return f"holds tensors of {what}, and images are uint8 [h, w], [c, h, w] or [h, w, c] with 1 or 3 channels c"
 
     def resolved(self, feature: Feature, column: Column) -> Feature:
         """The size is by default that of the medians of heights and widths, each at most `DEFAULT_SIDE`; grey if all images
@@ -110,15 +117,13 @@ class Image(ShapedType):
         return {"shape": [feature.channels, *(feature.size or ())], "dtype": "uint8"}
 
     def to_tensor(self, of: "Input", column: Values, cache: TensorCache) -> "Tensor":
-        """Decodes files in threads."""
-        import torch
-
+        """Decodes files in threads; arrays of pixels are stretched if they have another size."""
         from service.workflow.data.decode_files import decode_files
 
         if isinstance(column, Files):
             return decode_files(column, tuple(of.shape or ()), lambda data: _decoded(data, of), cache)
         assert isinstance(column, np.ndarray)  # noqa: S101 - it was read as images
-        return torch.from_numpy(column)
+        return as_images(column, of.shape or (), cache)
 
     def pixels(self, value: Any) -> int:
         """Those of the file, times its copies in memory; 0 if it cannot be read, which `from_request` says."""
@@ -144,16 +149,26 @@ class Image(ShapedType):
         return augment(Changes(**dict(feature.augmentation or ())), batch, generator)
 
 
+def pixel_shape(column: Column) -> list[int] | None:
+    """Channels, height and width of the images whose pixels a column of tensors has; None if it has none."""
+    about = column.statistics
+    if column.type != TensorType.name or about.get("dtype") != "uint8":
+        return None
+    return channels_first(about.get("shape", ()))
+
+
 def default_size(column: Column) -> list[int]:
     """The medians of heights and widths, each at most `DEFAULT_SIDE`."""
     found = (column.statistics.get(side, {}).get("median", DEFAULT_SIDE) for side in ("height", "width"))
-    return [min(side, DEFAULT_SIDE) for side in found]
+    pixels = pixel_shape(column)
+    return [min(side, DEFAULT_SIDE) for side in (pixels[1:] if pixels else found)]
 
 
 def default_channels(column: Column) -> Literal[1, 3]:
     """1 if all files are grey, else 3."""
-    formats = column.statistics.get("formats", {})
-    return 1 if formats and column.statistics.get("grey") == sum(formats.values()) else 3
+    formats, pixels = column.statistics.get("formats", {}), pixel_shape(column)
+    grey = pixels[0] == 1 if pixels else formats and column.statistics.get("grey") == sum(formats.values())
+    return 1 if grey else 3
 
 
 def decoded_rows(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from service.workflow.data.image_headers import BadImage, read_header
+from service.workflow.data.images import COPIES
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Files, Numbers, Values
 from service.workflow.data.tensor_cache import TensorCache
@@ -23,7 +25,7 @@ from service.workflow.data.types.image import (
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.data.video_child import decode_apart
 from service.workflow.data.video_containers import DEMUXERS, NoVideoDecoder, decoder_installed
-from service.workflow.data.videos import VIDEO_TYPES, decode_video, needs_decoder
+from service.workflow.data.videos import VIDEO_TYPES, decode_video, is_light
 from service.workflow.errors import invalid
 
 if TYPE_CHECKING:
@@ -88,8 +90,18 @@ class Video(ShapedType):
         assert isinstance(column, np.ndarray)  # noqa: S101 - it was read as videos
         return torch.from_numpy(column)
 
+    def pixels(self, value: Any) -> int:
+        """Those of a frame, times its copies in memory; 0 if a child process decodes it, or it cannot be read."""
+        try:
+            if not is_light(value):
+                return 0
+        except BadImage:
+            return 0
+        header = read_header(value, animated=True)
+        return header.width * header.height * COPIES[header.format]
+
     def from_request(self, of: "Input", values: Sequence[Any]) -> Values:
-        """Decodes the files of a request, one after another; in a child process what Pillow does not decode."""
+        """Decodes the files of a request, one after another; in a child process what Pillow does not decode in a second."""
         return decoded_rows(values, tuple(of.shape or ()), lambda data: _decoded(data, of), self.name)
 
     def channel_axis(self, shape: Sequence[int]) -> int | None:
@@ -98,7 +110,7 @@ class Video(ShapedType):
 
 
 def _decoded(data: bytes, of: "Input") -> Numbers:
-    decode = decode_apart if needs_decoder(data) else decode_video
+    decode = decode_video if is_light(data) else decode_apart
     return decode(data, *_sizes(of))
 
 

@@ -17,7 +17,7 @@ in `missing` stand for a missing value. The value of an input of type
     boolean   is True or False, 1 or 0, or a text such as "yes";
     datetime  is a text in ISO 8601 or in the form of the training data, a number of seconds since 1970 (milliseconds where
               `date_format` says so), or a `datetime`; a time without a zone is in UTC;
-    text      is a text of any length, of which the beginning is read;
+    text      is a text;
     image, video, tensor: see `modeling_shapes.py`.
 """
 

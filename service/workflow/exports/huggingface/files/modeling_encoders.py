@@ -97,7 +97,8 @@ class Bag(nn.Module):
 
     def __init__(self, count: int, dim: int) -> None:
         super().__init__()
-        self.bag = nn.EmbeddingBag(count, dim, mode="mean", padding_idx=0)
+        table = torch.empty(count, dim)  # which torch would fill with random numbers, slowly on the meta device
+        self.bag = nn.EmbeddingBag(count, dim, mode="mean", padding_idx=0, _weight=table)
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.bag(x)
@@ -109,7 +110,7 @@ class Tokens(nn.Module):
 
     def __init__(self, count: int, dim: int) -> None:
         super().__init__()
-        self.table = nn.Embedding(count, dim, padding_idx=0)
+        self.table = nn.Embedding(count, dim, padding_idx=0, _weight=torch.empty(count, dim))
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.table(x)
@@ -130,8 +131,8 @@ class Steps(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The mean of a recurrent network's outputs over steps [n, length, dim], which `steps` makes of the input. With `ids`, the
-    input is ids, whose padding, 0, the mean leaves out."""
+    """The mean of the outputs [n, length, width] of recurrent `cells` over steps [n, length, dim], which `steps` makes of the
+    input. With `ids`, the input is ids, whose padding, 0, the mean leaves out."""
 
     def __init__(self, steps: nn.Module | None, cells: nn.Module, ids: bool) -> None:
         super().__init__()
@@ -140,7 +141,7 @@ class Recurrent(nn.Module):
         self.ids = ids
 
     def forward(self, x: Tensor) -> Tensor:
-        found, _ = self.cells(x if self.steps is None else self.steps(x))
+        found: Tensor = self.cells(x if self.steps is None else self.steps(x))
         return mean_of_real(found, x != 0 if self.ids else None)
 
 

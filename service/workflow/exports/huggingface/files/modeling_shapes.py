@@ -4,9 +4,10 @@
             laid on white where it is transparent, and resized. Or an array of uint8 that has the shape [channels, height, width].
     video   a list of images, of which frames are sampled evenly; the path or the bytes of an animated GIF, WebP or PNG file; or
             an array of uint8 that has the shape [frames, channels, height, width].
-    tensor  an array of numbers, or lists in lists, that has the shape; NaN for a missing number.
+    tensor  an array of numbers, or lists in lists, that has the shape; NaN for a missing number;
+    text    a text: see `modeling_texts.py`.
 
-A missing image or video is all zeros. Arrays are those of torch or NumPy.
+A missing value is all zeros. Arrays are those of torch or NumPy.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def read_image(value: Any, of: Config) -> Tensor:
     if value is None:
         return torch.zeros(shape, dtype=torch.uint8)
     if is_array(value):
-        return array(value, shape, torch.uint8)
+        return bytes_of(value, shape)
     image, orientation = opened(value)
     return pixels(image, orientation, shape, draft=image is not value)
 
@@ -49,7 +50,7 @@ def read_video(value: Any, of: Config) -> Tensor:
     if value is None:
         return torch.zeros((count, *shape), dtype=torch.uint8)
     if is_array(value):
-        return array(value, (count, *shape), torch.uint8)
+        return bytes_of(value, (count, *shape))
     if isinstance(value, (list, tuple)):
         return torch.stack([read_image(value[at], {"shape": shape}) for at in sampled(len(value), count)])
     image, orientation = opened(value)
@@ -64,9 +65,17 @@ def read_video(value: Any, of: Config) -> Tensor:
 
 
 def read_tensor(value: Any, of: Config) -> Tensor:
-    """Numbers as float32 of the shape."""
-    shape = tuple(of["shape"])
-    return torch.full(shape, torch.nan) if value is None else array(value, shape, torch.float32)
+    """Numbers as float32 of the shape, or as uint8 if the input is of bytes. Raises ValueError for others."""
+    shape, dtype = tuple(of["shape"]), torch.uint8 if of.get("dtype") == "uint8" else torch.float32
+    if value is None:
+        return torch.zeros(shape, dtype=dtype)
+    found = array(value, shape)
+    if dtype == torch.uint8 and not torch.equal(found, found.clamp(0, 255).floor()):
+        raise ValueError("it has others than whole numbers from 0 to 255")
+    found = found.to(dtype)
+    if found.isinf().any():
+        raise ValueError("a number is beyond what a float32 can hold")
+    return found
 
 
 def sampled(count: int, wanted: int) -> list[int]:
@@ -81,14 +90,20 @@ def is_array(value: Any) -> bool:
     return isinstance(value, Tensor) or (hasattr(value, "__array__") and hasattr(value, "dtype"))
 
 
-def array(value: Any, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """An array as a tensor of this shape. Raises ValueError if it has another one, or pixels are no uint8."""
+def array(value: Any, shape: Sequence[int]) -> Tensor:
+    """An array as a tensor of this shape. Raises ValueError if it has another one."""
     found = value if isinstance(value, Tensor) else torch.as_tensor(value)
     if tuple(found.shape) != tuple(shape):
         raise ValueError(f"the shape of the array is {list(found.shape)}, and {list(shape)} is expected")
-    if dtype == torch.uint8 and found.dtype != torch.uint8:
+    return found
+
+
+def bytes_of(value: Any, shape: Sequence[int]) -> Tensor:
+    """An array of uint8 as a tensor of this shape. Raises ValueError if it is another one."""
+    found = array(value, shape)
+    if found.dtype != torch.uint8:
         raise ValueError(f"the array is of {found.dtype}, and uint8 is expected")
-    return found.to(dtype)
+    return found
 
 
 def opened(value: Any) -> tuple[Image, int]:
