@@ -59,9 +59,13 @@ function Option({ label, hint, kind, choices, value, usual, error, pointer, set 
       </select>`}
     <//>`;
   }
-  const typed = (event) => set(event.target.value.trim() === "" ? undefined : read(event.target.value, kind));
+  const meant = (text) => (text.trim() === "" ? undefined : read(text, kind));
+  // The text stays as it is typed while it means the value: "48," on the way to "48, 64".
+  const keep = (element) => {
+    if (element && JSON.stringify(meant(element.value)) !== JSON.stringify(value)) element.value = value === undefined ? "" : [value].flat().join(", ");
+  };
   return html`<${Field} label=${label} hint=${hint} error=${error}>
-    ${(about) => html`<input ...${about} data-pointer=${pointer} autocomplete="off" placeholder=${usual === undefined ? "" : [usual].flat().join(", ")} value=${value === undefined ? "" : [value].flat().join(", ")} onChange=${typed} />`}
+    ${(about) => html`<input ...${about} data-pointer=${pointer} autocomplete="off" placeholder=${usual === undefined ? "" : [usual].flat().join(", ")} ref=${keep} onInput=${(event) => set(meant(event.target.value))} />`}
   <//>`;
 }
 
