@@ -124,6 +124,10 @@ class Text(ShapedType):
             length = min(MOST_NGRAMS, most)
         return feature.model_copy(update={**filled, "length": feature.length or int(max(1, length))})
 
+    def in_words(self, shape: Sequence[int]) -> str:
+        """How much of a text is read."""
+        return f"texts, of each the first {shape[0]:,} n-grams or pieces"
+
     def shaped_fields(self, feature: Feature) -> dict[str, Any]:
         """The shape [length] and the encoding, as yet without a vocabulary."""
         assert isinstance(feature, TextFeature)  # noqa: S101 - it was validated as one
