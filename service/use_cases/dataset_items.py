@@ -67,21 +67,18 @@ class Found:
             yield self.store.datasets.read_range(self.version, DATA, offset + at, offset + min(at + PIECE, stop))
 
 
-def find_item(store: Store, version: Version, row: int, column: str | None) -> Found:
-    """The file of a row, counted from 0.
+def find_item(store: Store, version: Version, row: int, column: str | None) -> Found | str:
+    """The file of a row, counted from 0; or the name of its column, if that has its files in the cells of a table.
 
     Args:
         column: that has the files; None for the first such column.
 
     Raises:
-        NotAvailable: there is no such row or column, or the row has no file that is read from an archive.
+        NotAvailable: there is no such row or column, or the row has no file.
     """
     name = _column(version, row, column)
     if ITEMS not in version.manifest["files"]:
-        hint = "thumbnail=true shows a small picture of the rows that `statistics.thumbnails` lists"
-        raise NotAvailable(
-            f"{shown(name)} has its images in the cells of a table, which are not read one by one; {hint}"
-        )
+        return name
     record = store.datasets.read_range(version, ITEMS, row * RECORD.size, (row + 1) * RECORD.size)
     if (item := item_of(record)) is None:
         raise NotAvailable(f"row {row} has no file")

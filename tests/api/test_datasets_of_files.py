@@ -108,17 +108,22 @@ def test_a_table_has_no_files(http: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
 
 
-def test_images_in_the_cells_of_a_table(http: httpx.Client) -> None:
-    file = io.BytesIO()
-    frame = pl.DataFrame({"a": [FILES[name] for name in NAMES], "b": [FILES[name] for name in reversed(NAMES)]})
-    frame.write_parquet(file)
-    about = http.put("/v1/datasets/cells", content=file.getvalue()).json()
-    assert [each["type"] for each in about["columns"]] == ["image", "image"]
-    small = http.get("/v1/datasets/cells/items/5?thumbnail=true")
+def test_images_in_the_cells_of_a_table(server: Server, http: httpx.Client) -> None:
+    file, path = io.BytesIO(), "/v1/datasets/cells"
+    given = [b"\x89PNG", *(FILES[name] for name in NAMES), None]
+    pl.DataFrame({"a": given, "b": [FILES[NAMES[0]], *reversed(given[1:])]}).write_parquet(file)
+    about = http.put(path, content=file.getvalue(), params={"skip_broken": "true"}).json()
+    assert [each["type"] for each in about["columns"]] == ["image", "image"] and about["rows"] == 7
+    small = http.get(f"{path}/items/5", params={"thumbnail": True})
     assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
-    for query in ("", "?column=b&thumbnail=true", "?column=c"):
-        answer = http.get(f"/v1/datasets/cells/items/5{query}")
+    for row, column, name in ((0, None, NAMES[0]), (5, "a", NAMES[5]), (1, "b", NAMES[5])):
+        answer = http.get(f"{path}/items/{row}", params={} if column is None else {"column": column})
+        assert (answer.status_code, answer.content) == (200, FILES[name])
+        assert answer.headers["content-type"] == ("image/png" if name.endswith("png") else "image/jpeg")
+    for query in ("6", "7", "0?column=c", "1?column=b&thumbnail=true"):
+        answer = http.get(f"{path}/items/{query}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_available"), query
+    until(lambda: server.temporary_files() == [])
 
 
 def test_parts_of_a_stored_file(http: httpx.Client) -> None:

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
+from service.api.bodies import temporary_folder
 from service.api.dependencies import IS_HEAD, Service
 from service.api.held_file_response import HeldStreamResponse
+from service.api.pools import cancel_on_disconnect
 from service.api.problems import PROBLEMS
 from service.api.ranges import is_known, range_of
-from service.api.routing import TrainRoute, pool
+from service.api.routing import TrainRoute
 from service.api.schemas.bodies import file_answer
 from service.use_cases.dataset_items import Found, find_item
 from service.use_cases.dataset_items import thumbnail as thumbnail_of
@@ -36,8 +38,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/{name}/items/{item}", summary="Show a file of a data set", response_class=Response, responses=ANSWERS)
-@pool("files")
-def item(
+async def item(
     request: Request,
     service: Service,
     name: str,
@@ -49,16 +50,25 @@ def item(
     wanted: RangeHeader = None,
 ) -> Response:
     """The image or video in a row, with the media type that its bytes have; or, with `thumbnail=true`, a small picture of it."""
-    datasets = service.store.datasets
-    found = datasets.latest(name) if version is None else datasets.get(name, version)
+    files, store = service.pools.files, service.store
+    found = (
+        await files.run(store.datasets.latest, name)
+        if version is None
+        else await files.run(store.datasets.get, name, version)
+    )
     about = f"{found.digest}-{item}{'-small' if thumbnail else ''}-{column or ''}"
     etag = f'"{hashlib.sha256(about.encode()).hexdigest()}"'
     if is_known(",".join(request.headers.getlist("if-none-match")), etag):
         return Response(None, 304, {"ETag": etag})
     if thumbnail:
-        content, media_type = thumbnail_of(service.store, found, item, column)
+        content, media_type = await files.run(thumbnail_of, store, found, item, column)
         return Response(content, 200, {"ETag": etag}, media_type=media_type)
-    return _answer(request, find_item(service.store, found, item, column), etag, f"{name}-{item}")
+    of = await files.run(find_item, store, found, item, column)
+    if isinstance(of, Found):
+        return _answer(request, of, etag, f"{name}-{item}")
+    with temporary_folder(service.temporary) as folder:
+        content, media_type = await cancel_on_disconnect(service.cells.read(store, found, item, of, folder))
+    return Response(content, 200, {"ETag": etag}, media_type=media_type)
 
 
 def _answer(request: Request, found: Found, etag: str, name: str) -> Response:
