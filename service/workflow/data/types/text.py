@@ -92,8 +92,8 @@ class Text(ShapedType):
         return _CATEGORY.from_text(text, how)
 
     def refusal(self, column: Column) -> str | None:
-        """Any column can be read as texts."""
-        return None
+        """Any column can be read as texts, but those of files or tensors."""
+        return super().refusal(column) if self.name in column.misfits else None
 
     def plotted(self, value: float | str) -> Scalar:
         """Its beginning."""
@@ -123,6 +123,10 @@ class Text(ShapedType):
             most = MOST_NGRAMS if longest >= MOST_NGRAMS else most_ngrams(int(longest), (sizes[0], sizes[1]))
             length = min(MOST_NGRAMS, most)
         return feature.model_copy(update={**filled, "length": feature.length or int(max(1, length))})
+
+    def in_words(self, shape: Sequence[int]) -> str:
+        """How much of a text is read."""
+        return f"texts, of each the first {shape[0]:,} n-grams or pieces"
 
     def shaped_fields(self, feature: Feature) -> dict[str, Any]:
         """The shape [length] and the encoding, as yet without a vocabulary."""

@@ -131,8 +131,8 @@ class Steps(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The mean of a recurrent network's outputs over steps [n, length, dim], which `steps` makes of the input. With `ids`, the
-    input is ids, whose padding, 0, the mean leaves out."""
+    """The mean of the outputs [n, length, width] of recurrent `cells` over steps [n, length, dim], which `steps` makes of the
+    input. With `ids`, the input is ids, whose padding, 0, the mean leaves out."""
 
     def __init__(self, steps: nn.Module | None, cells: nn.Module, ids: bool) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class Recurrent(nn.Module):
         self.ids = ids
 
     def forward(self, x: Tensor) -> Tensor:
-        found, _ = self.cells(x if self.steps is None else self.steps(x))
+        found: Tensor = self.cells(x if self.steps is None else self.steps(x))
         return mean_of_real(found, x != 0 if self.ids else None)
 
 
