@@ -269,7 +269,7 @@ def test_inputs_with_a_shape_are_described_and_sent_as_files() -> None:
     assert "predictions -H 'Content-Type: image/jpeg' --data-binary @photo.jpg" in alone
     assert "rows = [{'photo': Path(\"photo.jpg\")}]" in alone
     form = card(photo, review)
-    assert "texts, of each the first 512 n-grams" in form
+    assert "texts, of each the first 512 n-grams or pieces" in form
     assert "-F photo=@photo.jpg \\\n  --form-string 're view=A text, such as a sentence.'" in form
     assert '{"instances": [{"re view": "A text, such as a sentence."}]}' in card(review)
     arrays = card(signal, photo)

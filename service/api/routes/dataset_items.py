@@ -1,5 +1,6 @@
 """Single files of a data set of images or videos."""
 
+import hashlib
 from contextlib import ExitStack
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from service.workflow.data.archives.item_index import MEDIA_TYPES
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS, route_class=TrainRoute)
 
 Item = Annotated[int, Path(ge=0, le=10**9, description="the row, counted from 0")]
-Column = Annotated[str | None, Query(max_length=256, description="that has the files; the only one if not given")]
+Column = Annotated[str | None, Query(max_length=256, description="that has the files; the first one if not given")]
 Number = Annotated[int | None, Query(ge=1, description="of the version; the newest one if not given")]
 Small = Annotated[bool, Query(description="a small picture, of the rows that `statistics.thumbnails` lists")]
 IfNoneMatch = Annotated[str | None, Header(description="the ETag of a file that is known")]
@@ -50,7 +51,8 @@ def item(
     """The image or video in a row, with the media type that its bytes have; or, with `thumbnail=true`, a small picture of it."""
     datasets = service.store.datasets
     found = datasets.latest(name) if version is None else datasets.get(name, version)
-    etag = f'"{found.digest}-{item}{"-small" if thumbnail else ""}"'
+    about = f"{found.digest}-{item}{'-small' if thumbnail else ''}-{column or ''}"
+    etag = f'"{hashlib.sha256(about.encode()).hexdigest()}"'
     if is_known(",".join(request.headers.getlist("if-none-match")), etag):
         return Response(None, 304, {"ETag": etag})
     if thumbnail:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from service.workflow.data.archives.directory import LONGEST_PATH
 from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.formats.columnar import ColumnarFile
 from service.workflow.data.image_headers import BadImage, read_header
@@ -54,7 +55,7 @@ def _cells(table: ColumnarFile, name: str) -> Iterator[tuple[bytes | None, str]]
             series = series.struct.field(BYTES)
         for at, content in enumerate(series):
             path = None if paths is None else paths[at]
-            yield content, f"row {row + 1}{f' ({path})' if path else ''}"
+            yield content, f"row {row + 1}{f' ({path[:LONGEST_PATH]})' if path else ''}"
             row += 1
 
 
