@@ -31,7 +31,7 @@ VIDEO_TYPES = {
 READ = "MP4, MOV, WebM, Matroska, AVI and animated GIF, WebP and PNG are read"
 MOST_BYTES = 256 * 2**20
 MOST_FRAMES = 20_000  # of a clip: 11 minutes at 30 a second
-MOST_ANIMATION_PIXELS = 10**10  # of all frames of a GIF, WebP or PNG file, each of which is drawn on the one before
+MOST_ANIMATION_PIXELS = 2 * 10**9  # of all frames of a GIF, WebP or PNG file, each of which is drawn on the one before
 LIGHT_PIXELS = 10**8  # likewise
 
 
