@@ -49,7 +49,7 @@ def _seen(of: Input, examples: Examples) -> list[str | Numbers | None]:
     rows = [each for group in examples.groups for each in group.examples] + examples.worst
     if of.name == examples.text:
         return [each.text for each in rows]
-    if of.name != examples.picture or of.type != "image":
+    if of.name != examples.picture or len(of.shape or []) != 3 or of.dtype != "uint8":
         return []
     return [None if each.picture is None else _stretched(each.picture, of.shape or []) for each in rows]
 

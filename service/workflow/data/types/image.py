@@ -86,6 +86,7 @@ class Image(ShapedType):
     """An image, kept as uint8 [channels, height, width] of the size that the feature says."""
 
     name: ClassVar[str] = "image"
+    channels_first: ClassVar[bool] = True
     augments: ClassVar[bool] = True
     file_example: ClassVar[tuple[str, str] | None] = ("photo.jpg", "image/jpeg")
     no_target: ClassVar[str | None] = "holds images"

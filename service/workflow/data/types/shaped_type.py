@@ -30,6 +30,7 @@ class ShapedType(ColumnType):
     file_example: ClassVar[tuple[str, str] | None] = (
         None  # the name and media type of a value that is a file, in model cards
     )
+    channels_first: ClassVar[bool] = False  # whether the channels of pixels are the first axis before rows and columns
     augments: ClassVar[bool] = False  # whether `augment` changes anything
     files: ClassVar[bool] = False  # whether a value of a request may be the bytes of a file
     media_types: ClassVar[tuple[str, ...]] = ()  # of a request's body that is one value; image/png, say, or video/*

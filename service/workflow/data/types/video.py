@@ -51,6 +51,7 @@ class Video(ShapedType):
     """A video, kept as uint8 [frames, channels, height, width]."""
 
     name: ClassVar[str] = "video"
+    channels_first: ClassVar[bool] = True
     file_example: ClassVar[tuple[str, str] | None] = ("clip.mp4", "video/mp4")
     no_target: ClassVar[str | None] = "holds videos"
     files: ClassVar[bool] = True
