@@ -118,9 +118,11 @@ _DEFAULTS = {
 }
 
 
-def default(task: Task) -> BaseModel:
-    """The loss of a spec without one."""
-    return REGISTRY.parse({"name": _DEFAULTS[task]})
+def default(task: Task, arguments: Mapping[str, Any] | None = None) -> BaseModel:
+    """The loss of a spec without one, with those of the arguments that it has."""
+    name = _DEFAULTS[task]
+    known = REGISTRY.arguments(name).model_fields
+    return REGISTRY.parse({"name": name, **{key: each for key, each in (arguments or {}).items() if key in known}})
 
 
 def output_of(loss: BaseModel) -> OutputKind:

@@ -66,10 +66,15 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     split = resolve_split(spec.split, spec.training.seed, usable)
     rows = sizes(split, usable)
     model, defaults = model.sized(rows["train"], shapes), model.training_defaults(rows["train"], shapes)
-    default_optimizer = defaults.pop("optimizer", optimizers.DEFAULT)
+    default_optimizer, cycle = defaults.pop("optimizer", optimizers.DEFAULT), defaults.pop("scheduler", None)
     optimizer = spec.optimizer or optimizers.REGISTRY.parse(default_optimizer)
+    arguments = defaults.pop("loss", {})
+    loss = spec.loss or losses.default(task, arguments)
     stops_early = model.stops_early and rows["validation"] > 0
     settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
+    scheduler = spec.scheduler
+    if cycle is not None and spec.optimizer is None and "scheduler" not in spec.model_fields_set:
+        scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))
     _check_time(split, inputs)
     _check_training(spec, settings, optimizer, rows["train"])
     filled: dict[str, Any] = {
@@ -79,6 +84,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         "model": model,
         "loss": loss,
         "optimizer": optimizer,
+        "scheduler": scheduler,
         "training": settings,
     }
     resolved = ResolvedSpec.model_validate(dict(spec) | filled, context=FaultBudget(tries=False))

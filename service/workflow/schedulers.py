@@ -73,6 +73,14 @@ REGISTRY = TorchRegistry(
 Scheduler = Annotated[BaseModel, REGISTRY]
 
 
+def default(cycle: dict[str, Any], steps: int) -> BaseModel | None:
+    """The scheduler that a kind of model proposes for a training of this number of steps; None if there are too few for one."""
+    if steps < STEPS_TRIED:
+        return None
+    total = {"total_steps": steps} if cycle["name"] == "OneCycleLR" else {}
+    return REGISTRY.parse({**cycle, **total})
+
+
 class LearningRateSchedule:
     """The torch schedulers of all optimizers, advanced together after each epoch or each step."""
 

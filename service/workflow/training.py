@@ -62,6 +62,13 @@ class ResolvedSettings(TrainingSettings):
     batch_size: BatchSize
 
 
+def steps(settings: ResolvedSettings, rows: int) -> int:
+    """The steps of the optimizer in all epochs, if nothing ends the training before."""
+    size = settings.batch_size
+    batches = 1 if size == "full" or size >= rows else rows // size + (rows % size > 1)
+    return settings.epochs * -(-batches // settings.accumulation_steps)
+
+
 def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, stops_early: bool) -> ResolvedSettings:
     """The settings with every default filled in: those of the model's kind, else the general ones."""
     filled: dict[str, Any] = {

@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from service.api.dialects.sagemaker import SAGEMAKER
+from service.serving.codecs import one_value
 from tests.api.conftest import ended
 from tests.harness.pictures import picture, zip_of
 
@@ -377,6 +379,12 @@ def test_tensorflow_serving(http: httpx.Client, pets: str) -> None:
         assert [each["label"] for each in found] == [each["label"] for each in wanted]
     described = http.get("/v1/models/pets/metadata").json()["metadata"]["signature_def"]["signature_def"]
     assert described["serving_default"]["inputs"]["image"]["dtype"] == "DT_STRING"
+
+
+def test_sagemaker_takes_the_same_bodies() -> None:
+    assert SAGEMAKER.decoder({b"content-type": b"image/png"}) is one_value.decoder("image/png")
+    form = SAGEMAKER.decoder({b"content-type": b"multipart/form-data; boundary=a"})
+    assert form.decode(b'--a\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--a--') == {"x": [b"1"]}
 
 
 def test_a_bundle_with_images_is_imported(http: httpx.Client, pets: str) -> None:

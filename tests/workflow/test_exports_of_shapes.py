@@ -1,5 +1,6 @@
 """Exports of models with inputs whose values have a shape predict what the model predicts."""
 
+import base64
 import json
 import re
 import runpy
@@ -19,7 +20,10 @@ from service.workflow.encode import raw_inputs
 from service.workflow.errors import ExportFailed
 from service.workflow.exports import EXPORTS, Answers, Source
 from service.workflow.exports.check import check
+from service.workflow.exports.check_rows import batches
 from service.workflow.exports.columns import columns_of
+from service.workflow.look.examples import Example, Examples, Picture
+from service.workflow.look.points import Points
 from tests.workflow.exporting_shapes import FEATURES, source_of, table, written
 
 pytestmark = pytest.mark.filterwarnings(  # of torch about itself
@@ -181,3 +185,15 @@ def test_the_check_tries_values_that_are_missing_or_extreme(source: Source) -> N
 
         with pytest.raises(ExportFailed, match=where):
             check(source, wrong, None)
+
+
+def test_the_check_begins_with_the_examples_of_the_data(smaller: Source) -> None:
+    colours = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)  # height, width, channels
+    picture = Picture(width=2, height=2, channels=3, pixels=base64.b64encode(colours.tobytes()).decode())
+    example = Example(truth="1", answer="1", picture=picture, text="We liked it.")
+    examples = Examples(picture="photo", text="review", groups=[], part="test", worst=[example])
+    first, *_ = batches(smaller, Points(features={}, part=[], truth=[], prediction=[], examples=examples))
+    photos: Any = first.rows.columns["photo"]
+    texts: Any = first.rows.columns["review"]
+    assert np.array_equal(photos[0, :, 0, 0], colours[0, 0]) and np.array_equal(photos[0, :, -1, -1], colours[1, 1])
+    assert texts.values[texts.codes[0]] == "We liked it."

@@ -1,5 +1,6 @@
 """The base class of kinds that are an encoder of one input tensor, followed by layers to the outputs."""
 
+import math
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -20,6 +21,10 @@ class EncoderKind(ModelKind):
     @abstractmethod
     def fits(self, of: InputTensor) -> bool:
         """Whether its encoder takes this input."""
+
+    def work(self, of: InputTensor) -> int:
+        """What its encoder does for a row, in pixels that the first convolution of a `cnn` sees, for the default epochs."""
+        return math.prod(of.shape)
 
     @abstractmethod
     def encoder(self, of: InputTensor) -> Encoder:

@@ -16,7 +16,10 @@ from service.workflow.models.encoders import Encoder
 from service.workflow.models.input_shapes import InputShapes, InputTensor
 from service.workflow.models.kind import ModelKind
 from service.workflow.models.mlp import MLPSpec, Width
+from service.workflow.models.recipes import one_cycle
 from service.workflow.spec_base import nearest, shown
+
+RATE, WEIGHT_DECAY = 0.005, 0.05
 
 
 class _Encoders:
@@ -41,7 +44,11 @@ class _Encoders:
 
 class FusionSpec(ModelKind):
     """An encoder for each input, of the kind of model that is the default for it (`mlp` for the columns of a table, which are
-    named `features` together), joined by fully connected layers."""
+    named `features` together), joined by fully connected layers.
+
+    Training defaults: `one_cycle` of `recipes.py` with the work of all encoders together, a learning rate of 0.005 and weight
+    decay 0.05.
+    """
 
     kind: Literal["fusion"] = "fusion"
     encoders: dict[str, Annotated[ModelKind, _Encoders]] | None = Field(
@@ -70,6 +77,12 @@ class FusionSpec(ModelKind):
             check_fit(kind, name, of, pointer)
             made[name] = kind.sized(rows, InputShapes({name: of}))
         return self.model_copy(update={"encoders": made})
+
+    def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
+        """By the formulas above."""
+        kinds = self.sized(rows, inputs).encoders or {}
+        work = sum(each.work(inputs.by_name[name]) for name, each in kinds.items() if isinstance(each, EncoderKind))
+        return one_cycle(rows, work, RATE, WEIGHT_DECAY)
 
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The joined encoders, fully connected layers, a Linear and the head."""

@@ -29,7 +29,8 @@ class ModelKind(SpecBase):
         return self
 
     def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
-        """Default training settings, and a default `optimizer`, for this number of training rows."""
+        """Default training settings for this number of training rows; beside them may be a default `optimizer`, a `scheduler` for
+        it (of a `OneCycleLR` the `total_steps` are filled in), and `loss`, arguments for the default loss if it has them."""
         return {}
 
     def text_encoding(self, name: str) -> EncodingName:

@@ -1,6 +1,7 @@
 """LSTM and GRU over the words of a text, the frames of a video, or rows of steps."""
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 from pydantic import Field
 from torch import nn
@@ -10,14 +11,20 @@ from service.workflow.models.encoder_kind import EncoderKind
 from service.workflow.models.encoders import ConvNet, Encoder, ImageLayout, Recurrent, Steps, Tokens
 from service.workflow.models.encoders.image import layout_of
 from service.workflow.models.encoders.sequence import Cell
-from service.workflow.models.input_shapes import InputTensor
+from service.workflow.models.input_shapes import InputShapes, InputTensor
+from service.workflow.models.recipes import one_cycle
 
 FRAME_CHANNELS = [16, 32, 64]
+RATE, WEIGHT_DECAY, WORK = 0.005, 0.01, 32
 
 
 class RecurrentSpec(EncoderKind):
     """A recurrent network over time, which comes first; the mean of its outputs. Ids have embeddings of `hidden` numbers, and
-    each frame of a video goes through a `cnn` first."""
+    each frame of a video goes through a `cnn` first.
+
+    Training defaults: `one_cycle` of `recipes.py` with a work of 32 for a step of each layer, and that of a frame's `cnn`, a
+    learning rate of 0.005 and weight decay 0.01.
+    """
 
     takes = "a text, a video, or a tensor of 2 or 4 dimensions, of which the first is time"
 
@@ -29,6 +36,16 @@ class RecurrentSpec(EncoderKind):
     layers: int = Field(default=1, ge=1, le=16)
     bidirectional: bool = Field(default=True, description="also reads backwards")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="between its layers")
+
+    def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
+        """By the formulas above."""
+        return one_cycle(rows, self.work(inputs.only), RATE, WEIGHT_DECAY)
+
+    def work(self, of: InputTensor) -> int:
+        """By the number of steps and layers, and the pixels of frames."""
+        frame = frame_layout(of)
+        pixels = 0 if frame is None else math.prod(frame.shape[1:]) // 4 ** halvings(frame.side)
+        return of.shape[0] * (WORK * self.layers + pixels)
 
     def fits(self, of: InputTensor) -> bool:
         """Texts, rows of numbers in time, and frames."""

@@ -1,7 +1,7 @@
 """A transformer encoder for texts, images, and rows of steps."""
 
 import math
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from torch import nn
@@ -9,15 +9,19 @@ from torch import nn
 from service.workflow.models.encoder_kind import EncoderKind
 from service.workflow.models.encoders import Encoder, Patches, Tokens, Transformer, image_layout
 from service.workflow.models.input_shapes import InputShapes, InputTensor
+from service.workflow.models.recipes import one_cycle
 
 PATCHES = 8  # along the shorter side of an image
 HEAD = 32  # dimensions of a head
+RATE, WEIGHT_DECAY, WORK = 0.002, 0.05, 64
 
 
 class TransformerSpec(EncoderKind):
     """A transformer encoder with LayerNorm first, whose answers are averaged.
 
     Defaults: `attention_heads` the largest divisor of `dim` up to dim / 32; `patch` the shorter side of an image / 8, rounded up.
+    Training defaults: `one_cycle` of `recipes.py` with a work of 64 for a step of each layer, a learning rate of 0.002 and weight
+    decay 0.05.
     """
 
     takes = "a text, an image or a tensor of 2 or 3 dimensions"
@@ -46,6 +50,16 @@ class TransformerSpec(EncoderKind):
         heads = self.attention_heads or max(each for each in range(1, most + 1) if self.dim % each == 0)
         patch = None if layout is None else self.patch or math.ceil(layout.side / PATCHES)
         return self.model_copy(update={"attention_heads": heads, "patch": patch})
+
+    def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
+        """By the formulas above."""
+        return one_cycle(rows, self.work(inputs.only), RATE, WEIGHT_DECAY)
+
+    def work(self, of: InputTensor) -> int:
+        """By the number of steps and layers."""
+        layout, patch = image_layout(of), self.sized(1, InputShapes({"": of})).patch or 1
+        length = of.shape[0] if layout is None else math.prod(-(-side // patch) for side in layout.shape[1:])
+        return WORK * length * self.depth
 
     def fits(self, of: InputTensor) -> bool:
         """Texts, images, and what can be read as one."""

@@ -11,10 +11,11 @@ from service.workflow.card.columns import example
 from service.workflow.card.contents import document
 from service.workflow.card.document import Block, Code, CodeBlock, Paragraph, Section
 from service.workflow.card.recorded import find, mapping
-from service.workflow.card.shaped import FILES, file_of, shape_of
+from service.workflow.card.shaped import shaped
 from service.workflow.card.to_markdown import to_markdown
 from service.workflow.card.usage import MOST_INPUTS
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.exports.export import Source
 from service.workflow.parts import PARTS
 from service.workflow.tasks import Task
@@ -98,7 +99,10 @@ def _usage(source: Source) -> list[Block]:
 def _requirements(source: Source) -> str:
     inputs = source.signature.inputs
     packages = ["Python 3.11", "torch", "safetensors"]
-    packages += ["Pillow"] if any(each.type in FILES for each in inputs) else []
+    files = any(
+        isinstance(kind, ShapedType) and kind.file_example for kind in (COLUMN_TYPES[each.type] for each in inputs)
+    )
+    packages += ["Pillow"] if files else []
     packages += ["tokenizers"] if any(each.text and each.text.encoding == "bpe" for each in inputs) else []
     return f"{', '.join(packages[:-1])} and {packages[-1]}"
 
@@ -115,6 +119,9 @@ def _python(source: Source, inputs: Sequence[Mapping[str, Any]], *, wide: bool) 
 
 def _value(source: Source, each: Mapping[str, Any]) -> str:
     """A value in Python: the path of a file, an array of zeros, or a plain value."""
-    if (file := file_of(each)) is not None:
-        return '"clip.gif"' if each["type"] == "video" else f'"{file.name}"'  # which is read without FFmpeg
-    return f"torch.zeros({shape_of(each)})" if each["type"] == "tensor" else f"{example(source.manifest, each)!a}"
+    found = shaped(each)
+    if found is not None and found.file is not None:
+        return '"clip.gif"' if each["type"] == "video" else f'"{found.file[0]}"'  # which is read without FFmpeg
+    if found is not None and each["type"] == "tensor":
+        return f"torch.zeros({list(found.shape)})"
+    return f"{example(source.manifest, each)!a}"

@@ -86,7 +86,9 @@ class ConvNet(Encoder):
 
     def forward(self, x: Tensor) -> Tensor:
         """From [n, *tensor] to [n, width]."""
-        x = self.stages(self.stem(self.layout.channels_first(x)))
+        # Convolutions on a CPU are a fifth faster with the channels last in memory.
+        x = self.layout.channels_first(x).contiguous(memory_format=torch.channels_last)
+        x = self.stages(self.stem(x))
         return x.amax(dim=(2, 3)) if self.largest else x.mean(dim=(2, 3))
 
 
