@@ -196,7 +196,7 @@ def test_reading_options_are_applied(http: httpx.Client) -> None:
         ("types=[]", "/types", "JSON object"),
         ("types=" + "[" * 3000, "/types", "JSON object"),
         ('types={"x":"number","x":"category"}', "/types", "JSON object"),
-        ('types={"x":"text"}', "/types/x", "'number'"),
+        ('types={"x":"words"}', "/types/x", "'number'"),
         ('types={"x/y":null}', "/types/x~1y", "'number'"),
         ('date_formats={"x":"%25Q"}', "/date_formats", "%d.%m.%Y"),
         ("missing=" + "&missing=".join(map(str, range(101))), "/missing", "100"),
@@ -276,7 +276,7 @@ def test_a_data_set_is_read_again_with_other_options(server: Server, http: httpx
         ({"reading": {"date_formats": {"x": "%Q"}}}, ["/reading/date_formats"]),
         ({"reading": {"decimal": ";", "encoding": "hex"}}, ["/reading/decimal", "/reading/encoding"]),
         ({"types": []}, ["/types"]),
-        ({"types": {"x/y": "text", "z": None}}, ["/types/x~1y"]),
+        ({"types": {"x/y": "words", "z": None}}, ["/types/x~1y"]),
     ],
 )
 def test_invalid_changes_are_refused(http: httpx.Client, document: Any, pointers: list[str]) -> None:

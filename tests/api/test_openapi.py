@@ -13,6 +13,7 @@ import pytest
 
 from service.api.schemas.upload import OFFSET_STREAM
 from tests.api.conftest import ended
+from tests.harness.pictures import picture, zip_of
 from tests.harness.server import Server
 
 Operation = tuple[str, str, dict[str, Any]]
@@ -173,6 +174,10 @@ def test_the_examples_work_in_sequence(
     send("patch", "/v1/datasets/{name}"), send("patch", "/v1/datasets/{name}")
     for path in ("/v1/datasets", "/v1/datasets/{name}", "/v1/datasets/{name}/versions", "/v1/datasets/{name}/rows"):
         send("get", path)
+    pictures = zip_of({f"{kind}/1.png": picture(at) for at, kind in enumerate("ab")})
+    http.put(f"/v1/datasets/{values['name']}", content=pictures, headers={"Content-Type": "application/zip"})
+    values["item"] = "1"
+    send("get", "/v1/datasets/{name}/items/{item}")
     send("delete", "/v1/datasets/{name}")
     job = http.post("/v1/training-jobs", json={**second, "training": {**second["training"], "epochs": 10**7}}).json()
     values["job_id"] = job["id"]
