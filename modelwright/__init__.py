@@ -10,6 +10,7 @@
 from modelwright import problems
 from modelwright.access import Access
 from modelwright.aliases import Aliases
+from modelwright.dataset_files import DatasetFile
 from modelwright.datasets import Datasets
 from modelwright.drivers import Awaiting, Waiting
 from modelwright.errors import (
@@ -39,6 +40,7 @@ __all__ = [
     "AsyncModel",
     "AsyncModelVersion",
     "Client",
+    "DatasetFile",
     "Job",
     "JobFailed",
     "Model",

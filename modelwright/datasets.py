@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from modelwright.calls import json_of, objects_in, pages, path
+from modelwright.dataset_files import DatasetFile
 from modelwright.downloads import FilePath
 from modelwright.json_types import Json
 from modelwright.methods import operation, stream
@@ -21,6 +24,8 @@ MEDIA_TYPES = {
     **dict.fromkeys((".parquet", ".pq"), "application/vnd.apache.parquet"),
     **dict.fromkeys((".arrow", ".feather", ".ipc"), "application/vnd.apache.arrow.file"),
     ".arrows": "application/vnd.apache.arrow.stream",
+    ".npz": "application/x-npz",
+    ".npy": "application/x-npy",
 }
 PACKED = (".gz", ".zip")
 
@@ -35,8 +40,8 @@ class Datasets:
         """Makes a new version of a data set from a file, streamed, or from bytes.
 
         The format is detected by the suffix, or else by the content. How the file is read is detected, except for the options
-        in `reading`: `separator`, `decimal`, `encoding`, `missing` (a list of words), `skip_lines`, `sheet`, `date_formats`
-        and `types` (by column).
+        in `reading`: `separator`, `decimal`, `encoding`, `missing` (a list of words), `skip_lines`, `sheet`, `date_formats`,
+        `types` (by column) and `skip_broken` (True leaves out any number of broken images).
         """
         query = {name: _in_query(value) for name, value in reading.items() if value is not None}
         return Dataset((yield from json_of(upload(name, data, media_type, query))))
@@ -71,6 +76,17 @@ class Datasets:
         return objects_in(page)
 
     @operation
+    def dataset_file(
+        self, name: str, item: int, *, column: str | None = None, version: int | None = None, thumbnail: bool = False
+    ) -> Steps[DatasetFile]:
+        """The image or video in a row, counted from 0, of the newest version or of another; or a small picture of it, which
+        the rows have that `statistics["thumbnails"]` of the column lists."""
+        query = {"column": column, "version": version, "thumbnail": "true" if thumbnail else None}
+        given = {each: value for each, value in query.items() if value is not None}
+        response: httpx.Response = yield Call("GET", path("datasets", name, "items", item), query=given)
+        return DatasetFile(response.content, response.headers.get("Content-Type", BYTES))
+
+    @operation
     def delete_dataset(self, name: str) -> Steps[None]:
         """Removes a data set; jobs that wait for it fail."""
         yield Call("DELETE", path("datasets", name))
@@ -98,8 +114,8 @@ def _suffix(file: Path) -> str:
 
 
 def _in_query(value: Any) -> Any:
-    """Objects as JSON; a list of words as such, so that a word with a comma is not split."""
-    if isinstance(value, Mapping):
+    """Objects and truth values as JSON; a list of words as such, so that a word with a comma is not split."""
+    if isinstance(value, Mapping | bool):
         return json.dumps(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         words: list[Any] = [*value]

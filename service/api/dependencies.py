@@ -23,6 +23,7 @@ from service.serving.warm_models import WarmModels
 from service.signatures.signatures import Signatures
 from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
+from service.use_cases.dataset_cells import Cells
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
 from service.use_cases.uploads import Uploads
@@ -54,6 +55,7 @@ class Services:
     bundles: Bundles
     uploads: Uploads
     surveys: Surveys
+    cells: Cells
     pools: Pools
     max_upload_bytes: int
     limits: Limits

@@ -16,6 +16,7 @@ Encoding = Annotated[str | None, typer.Option(help="Of the text, such as windows
 Missing = Annotated[str | None, typer.Option(metavar="WORD,WORD", help="Words for a missing value.")]
 SkipLines = Annotated[int | None, typer.Option(help="Lines above the names of the columns.")]
 Sheet = Annotated[str | None, typer.Option(help="Of an Excel file; else its first one.")]
+SkipBroken = Annotated[bool | None, typer.Option("--skip-broken", help="Leave out any number of broken images.")]
 TAB = {"tab": "\t", "\\t": "\t"}
 
 
@@ -51,6 +52,26 @@ def rows(
     table(found, list(dict.fromkeys(column for row in found for column in row)), as_json)
 
 
+@datasets.command("file")
+def save_file(
+    name: Name,
+    item: Annotated[int, typer.Argument(min=0, help="The row, counted from 0.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "--out", help="The file; NAME-ITEM with a suffix if not given.")
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="That has the files, if there are several.")] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="Of the data set; else the newest one.")] = None,
+    thumbnail: Annotated[bool, typer.Option("--thumbnail", help="A small picture instead.")] = False,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Save an image or a video of a data set."""
+    with connect(url) as client:
+        found = client.dataset_file(name, item, column=column, version=version, thumbnail=thumbnail)
+    saved = found.save(output or f"{name}-{item}{found.suffix}")
+    done(str(saved), {"saved": str(saved)}, as_json)
+
+
 @datasets.command("show")
 def show_dataset(name: Name, as_json: AsJson = False, url: Url = URL) -> None:
     """Show how a data set is read, and its columns."""
@@ -69,13 +90,15 @@ def upload(
     missing: Missing = None,
     skip_lines: SkipLines = None,
     sheet: Sheet = None,
+    skip_broken: SkipBroken = None,
     as_json: AsJson = False,
     url: Url = URL,
 ) -> None:
     """Upload a file as a new version of a data set; how it is read is detected, except for the options given."""
-    reading_options = {"separator": separator, "decimal": decimal, "encoding": encoding, "missing": missing}
+    reading_options: dict[str, Any] = {"separator": separator, "decimal": decimal, "encoding": encoding}
+    reading_options |= {"missing": missing, "skip_lines": skip_lines, "sheet": sheet, "skip_broken": skip_broken}
     with connect(url) as client:
-        answer = client.upload_dataset(name, file, skip_lines=skip_lines, sheet=sheet, **reading_options)
+        answer = client.upload_dataset(name, file, **reading_options)
     show(answer) if as_json else dataset(answer)
 
 
@@ -93,7 +116,7 @@ def reread(
     ] = None,
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", metavar="COLUMN=TYPE", help="number, category, boolean or datetime; may be repeated."),
+        typer.Option("--type", metavar="COLUMN=TYPE", help="As number or category; may be repeated."),
     ] = None,
     as_json: AsJson = False,
     url: Url = URL,

@@ -38,6 +38,7 @@ from service.telemetry.gauges import Gauges, ServiceInfo
 from service.telemetry.jobs import JournalFigures
 from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
+from service.use_cases.dataset_cells import Cells
 from service.use_cases.predict import choose, load
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
@@ -115,6 +116,7 @@ def _services(
         bundles=Bundles(store.models),
         uploads=Uploads(home / "uploads", settings.max_upload_bytes),
         surveys=Surveys(),
+        cells=Cells(),
         pools=Pools(),
         max_upload_bytes=settings.max_upload_bytes,
         limits=Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations),

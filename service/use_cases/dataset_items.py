@@ -15,6 +15,7 @@ from service.workflow.data.archives.item_index import (
     item_of,
     thumbnail_of,
 )
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import NotAvailable
 from service.workflow.spec_base import shown
 
@@ -66,16 +67,18 @@ class Found:
             yield self.store.datasets.read_range(self.version, DATA, offset + at, offset + min(at + PIECE, stop))
 
 
-def find_item(store: Store, version: Version, row: int, column: str | None) -> Found:
-    """The file of a row, counted from 0.
+def find_item(store: Store, version: Version, row: int, column: str | None) -> Found | str:
+    """The file of a row, counted from 0; or the name of its column, if that has its files in the cells of a table.
 
     Args:
-        column: that has the files; None for the only one.
+        column: that has the files; None for the first such column.
 
     Raises:
         NotAvailable: there is no such row or column, or the row has no file.
     """
-    _check(version, row, column)
+    name = _column(version, row, column)
+    if ITEMS not in version.manifest["files"]:
+        return name
     record = store.datasets.read_range(version, ITEMS, row * RECORD.size, (row + 1) * RECORD.size)
     if (item := item_of(record)) is None:
         raise NotAvailable(f"row {row} has no file")
@@ -88,9 +91,10 @@ def thumbnail(store: Store, version: Version, row: int, column: str | None) -> t
     Raises:
         NotAvailable: there is none of this row.
     """
-    _check(version, row, column)
-    with store.datasets.local_file(version, THUMBNAILS) as path:
-        made = thumbnail_of(path, row)
+    name, made = _column(version, row, column), None
+    if name == _columns(version)[0] and THUMBNAILS in version.manifest["files"]:
+        with store.datasets.local_file(version, THUMBNAILS) as path:
+            made = thumbnail_of(path, row)
     if made is None:
         raise NotAvailable(
             f"row {row} has no thumbnail; `statistics.thumbnails` of the column lists the rows that have"
@@ -98,12 +102,18 @@ def thumbnail(store: Store, version: Version, row: int, column: str | None) -> t
     return made, THUMBNAIL_TYPE
 
 
-def _check(version: Version, row: int, column: str | None) -> None:
-    schema = version.manifest["schema"]
-    known = (schema.get("archive") or {}).get("column")
-    if known is None or ITEMS not in version.manifest["files"]:
+def _columns(version: Version) -> list[str]:
+    """The columns that hold files."""
+    columns = version.manifest["schema"]["columns"]
+    return [each["name"] for each in columns if getattr(COLUMN_TYPES.get(each["type"]), "files", False)]
+
+
+def _column(version: Version, row: int, column: str | None) -> str:
+    known, rows = _columns(version), version.manifest["schema"]["rows"]
+    if not known:
         raise NotAvailable(f"the data set {shown(version.name)} has no column of files")
-    if column not in (None, known):
-        raise NotAvailable(f"there is no column {shown(column)} of files; the one with files is {shown(known)}")
-    if row >= schema["rows"]:
-        raise NotAvailable(f"there is no row {row}: the data set has {schema['rows']} rows, counted from 0")
+    if column is not None and column not in known:
+        raise NotAvailable(f"there is no column {shown(column)} of files; known: {', '.join(map(shown, known))}")
+    if row >= rows:
+        raise NotAvailable(f"there is no row {row}: the data set has {rows} rows, counted from 0")
+    return known[0] if column is None else column

@@ -78,6 +78,8 @@ def check_signature(signature: Signature) -> None:
         if COLUMN_TYPES[given.type].shaped != _is_shape(given.shape):
             rule = f"expected {'1 to 4 sizes' if COLUMN_TYPES[given.type].shaped else 'none'}, for its type is {given.type}"
             raise ValueError(f"/signature/inputs/{position}/shape: {rule}")
+        if (fault := COLUMN_TYPES[given.type].manifest_fault(given)) is not None:
+            raise ValueError(f"/signature/inputs/{position}{fault}")
     wanted = {Task.REGRESSION: "number", Task.MULTILABEL: "label"}.get(signature.task, "class")
     if signature.classifies and len(signature.outputs) != 1:
         raise ValueError(f"/signature/outputs: a {signature.task} model has one output")

@@ -4,12 +4,16 @@ import io
 import socket
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
+import numpy as np
+import polars as pl
 import psutil
 import pytest
 from PIL import Image
 
+from modelwright import ApiError, Client
 from tests.api.conftest import train
 from tests.harness.pictures import picture, zip_of
 from tests.harness.server import Server
@@ -55,6 +59,22 @@ def test_rows_and_files(http: httpx.Client, pets: str) -> None:
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(FILES[NAMES[0]])))
 
 
+def test_the_client(server: Server, pets: str, tmp_path: Path) -> None:
+    with Client(server.url) as client:
+        file = client.dataset_file("pets", 3)
+        assert (file, file.media_type, file.suffix) == (FILES["dog/0.jpg"], "image/jpeg", ".jpeg")
+        assert file.save(tmp_path / "dog").read_bytes() == FILES["dog/0.jpg"]
+        assert client.dataset_file("pets", 3, version=1, thumbnail=True).media_type == "image/webp"
+        (tmp_path / "broken.zip").write_bytes(zip_of(FILES | {"cat/9.png": b""}))
+        with pytest.raises(ApiError, match="1 of 7 files is broken"):
+            client.upload_dataset("client-broken", tmp_path / "broken.zip")
+        assert client.upload_dataset("client-broken", tmp_path / "broken.zip", skip_broken=True).rows == 6
+        np.savez(tmp_path / "arrays.npz", x=np.zeros((3, 2, 2)), y=np.array(["a", "b", "a"]))
+        arrays = client.upload_dataset("client-arrays", tmp_path / "arrays.npz")
+        assert (arrays.rows, arrays["media_type"]) == (3, "application/x-npz")
+        assert client.dataset_rows("client-arrays")[1] == {"x": [[0, 0], [0, 0]], "y": "b"}
+
+
 def test_small_pictures(http: httpx.Client, pets: str) -> None:
     column = http.get(pets).json()["columns"][0]
     assert column["statistics"]["thumbnails"] == [*range(6)]
@@ -86,6 +106,24 @@ def test_a_table_has_no_files(http: httpx.Client) -> None:
     assert http.put("/v1/datasets/no-files", content=b"x,y\n1,2\n").status_code == 201
     answer = http.get("/v1/datasets/no-files/items/0")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
+
+
+def test_images_in_the_cells_of_a_table(server: Server, http: httpx.Client) -> None:
+    file, path = io.BytesIO(), "/v1/datasets/cells"
+    given = [b"\x89PNG", *(FILES[name] for name in NAMES), None]
+    pl.DataFrame({"a": given, "b": [FILES[NAMES[0]], *reversed(given[1:])]}).write_parquet(file)
+    about = http.put(path, content=file.getvalue(), params={"skip_broken": "true"}).json()
+    assert [each["type"] for each in about["columns"]] == ["image", "image"] and about["rows"] == 7
+    small = http.get(f"{path}/items/5", params={"thumbnail": True})
+    assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
+    for row, column, name in ((0, None, NAMES[0]), (5, "a", NAMES[5]), (1, "b", NAMES[5])):
+        answer = http.get(f"{path}/items/{row}", params={} if column is None else {"column": column})
+        assert (answer.status_code, answer.content) == (200, FILES[name])
+        assert answer.headers["content-type"] == ("image/png" if name.endswith("png") else "image/jpeg")
+    for query in ("6", "7", "0?column=c", "1?column=b&thumbnail=true"):
+        answer = http.get(f"{path}/items/{query}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_available"), query
+    until(lambda: server.temporary_files() == [])
 
 
 def test_parts_of_a_stored_file(http: httpx.Client) -> None:

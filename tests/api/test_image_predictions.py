@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from service.api.dialects.sagemaker import SAGEMAKER
+from service.serving.codecs import one_value
 from tests.api.conftest import ended
 from tests.harness.pictures import picture, zip_of
 
@@ -232,11 +234,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "truncated": (lambda: picture(1, "JPEG", (64, 64))[:500], "it is truncated"),
     "SVG": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>', "it is SVG"),
     "TIFF": (lambda: saved(Image.new("RGB", (4, 4)), "TIFF"), "it is TIFF"),
-    "page": (lambda: b"<html><script>alert(1)</script>", "no such image"),
-    "random": (lambda: np.random.default_rng(0).bytes(1000), "no such image"),
+    "page": (lambda: b"<html><script>alert(1)</script>", "PNG, JPEG, WebP and GIF are read"),
+    "random": (lambda: np.random.default_rng(0).bytes(1000), "PNG, JPEG, WebP and GIF are read"),
     "empty": (lambda: b"", "it is empty"),
     "header alone": (lambda: PNG[:33], "cannot be read"),
-    "pickle": (lambda: b"\x80\x04\x95" + bytes(100), "no such image"),
+    "pickle": (lambda: b"\x80\x04\x95" + bytes(100), "PNG, JPEG, WebP and GIF are read"),
 }
 
 
@@ -304,7 +306,7 @@ def test_many_rows_are_refused_before_memory_is_taken(http: httpx.Client, pets: 
     assert (refused.status_code, "too many" in refused.text) == (422, True)
     large = saved(Image.new("L", (8000, 8000)), "PNG", compress_level=9)
     refused = http.post(pets, json={"instances": [b64(large)] * 3})
-    assert (refused.status_code, "pixels together; at most 128,000,000" in refused.text) == (422, True)
+    assert (refused.status_code, "pixels of memory together; at most 256,000,000" in refused.text) == (422, True)
 
 
 def test_an_invalid_request_fails_no_other(http: httpx.Client, pets: str) -> None:
@@ -377,6 +379,12 @@ def test_tensorflow_serving(http: httpx.Client, pets: str) -> None:
         assert [each["label"] for each in found] == [each["label"] for each in wanted]
     described = http.get("/v1/models/pets/metadata").json()["metadata"]["signature_def"]["signature_def"]
     assert described["serving_default"]["inputs"]["image"]["dtype"] == "DT_STRING"
+
+
+def test_sagemaker_takes_the_same_bodies() -> None:
+    assert SAGEMAKER.decoder({b"content-type": b"image/png"}) is one_value.decoder("image/png")
+    form = SAGEMAKER.decoder({b"content-type": b"multipart/form-data; boundary=a"})
+    assert form.decode(b'--a\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--a--') == {"x": [b"1"]}
 
 
 def test_a_bundle_with_images_is_imported(http: httpx.Client, pets: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -55,6 +56,10 @@ def table(write: str) -> bytes:
     return file.getvalue()
 
 
+def in_json(sent: Any) -> tuple[bytes, str]:
+    return orjson.dumps(sent), JSON
+
+
 OF_JSON: dict[str, Any] = {
     "bare": {"instances": [GOOD, BAD]},
     "lists": {"instances": [[GOOD], [BAD]]},
@@ -64,7 +69,7 @@ OF_JSON: dict[str, Any] = {
     "b64": {"instances": [{"b64": "d2hhdCBhIGxvdmVseSBmaWxtLCBJIGxpa2VkIGl0"}, BAD]},
 }
 BODIES: dict[str, Callable[[], tuple[bytes, str]]] = {
-    **{name: (lambda sent=sent: (orjson.dumps(sent), JSON)) for name, sent in OF_JSON.items()},
+    **{name: partial(in_json, sent) for name, sent in OF_JSON.items()},
     "lines": lambda: (b"\n".join(map(orjson.dumps, [GOOD, [BAD]])), "application/x-ndjson"),
     "csv": lambda: (f'review\n"{GOOD}"\n"{BAD}"\n'.encode(), "text/csv"),
     "parquet": lambda: (table("write_parquet"), "application/vnd.apache.parquet"),
@@ -78,7 +83,7 @@ def test_every_form_gives_the_same(http: httpx.Client, reviews: str, form: str) 
     assert wanted[0] > wanted[1] + 0.001
     assert answers(post(http, reviews, *BODIES[form]())) == pytest.approx(wanted, abs=1e-5)
     assert answers(http.get(reviews, params={"review": [GOOD, BAD]})) == pytest.approx(wanted, abs=1e-5)
-    parts = [("review", (None, GOOD)), ("review", ("review.txt", BAD.encode()))]
+    parts: Any = [("review", (None, GOOD)), ("review", ("review.txt", BAD.encode()))]
     assert answers(http.post(reviews, files=parts)) == pytest.approx(wanted, abs=1e-5)
 
 

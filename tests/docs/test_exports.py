@@ -10,14 +10,20 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from modelwright import Client
+from service.workflow.encode import raw_inputs
 from tests.docs.pages import ROOT, Snippet, snippets
 from tests.harness.server import Server
 from tests.workflow.exporting import COLUMNS, KINDS, agree, exported, table
+from tests.workflow.exporting_shapes import source_of, written
+from tests.workflow.exporting_shapes import table as shaped_table
 from tests.workflow.learning import spec
 
 PAGE = ROOT / "docs" / "exports.md"
@@ -37,6 +43,12 @@ def example(of: str) -> str:
 def run(of: str, folder: Path) -> Any:
     """What the example prints, as JSON."""
     return json.loads(output(example(of), folder))
+
+
+def code_of(text: str) -> str:
+    """The example in Python that has this text."""
+    (found,) = (each.code for each in snippets(PAGE) if each.language == "python" and text in each.code)
+    return found
 
 
 def output(code: str, folder: Path) -> str:
@@ -105,3 +117,31 @@ def test_torch_export_and_state_dict_by_torch_alone(tmp_path: Path) -> None:
     assert agree(run("houses.pt2", tmp_path)["answers"], own, own)
     torch.save({"weight": torch.tensor([0.4]), "bias": torch.tensor([0.6])}, tmp_path / "line.pt")
     assert run("line.pt", tmp_path) == pytest.approx(0.8)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore:The tensor attr:UserWarning")
+def test_pictures_and_texts_by_three_exports_alone(tmp_path: Path) -> None:
+    encoders = {"photo": {"kind": "cnn", "channels": [4]}, "review": {"kind": "text_embedding", "dim": 4}}
+    names = ["photo", "review", "size"]
+    source = source_of(tmp_path, {"kind": "fusion", "hidden": [], "encoders": encoders}, names)
+    for export in ("onnx", "torch_export", "huggingface"):
+        path = written(source, export, tmp_path)
+        path.rename(tmp_path / path.name.replace("model", "ads", 1))
+    with ZipFile(tmp_path / "ads.huggingface.zip") as archive:
+        archive.extractall(tmp_path / "ads")
+    columns: Any = shaped_table().columns
+    with (tmp_path / "ads.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        for at, (photo, code, size) in enumerate(
+            zip(columns["photo"], columns["review"].codes, columns["size"], strict=True)
+        ):
+            Image.fromarray(photo.transpose(1, 2, 0)).save(tmp_path / f"{at}.png")
+            text = "" if code < 0 else columns["review"].values[code]
+            writer.writerow([f"{at}.png", text, "" if size != size else str(size)])
+    with torch.inference_mode():
+        own = source.model(raw_inputs(source.signature.inputs, columns)).tolist()
+    printed = output(code_of('load("ads")') + code_of('"ads.onnx"'), tmp_path)
+    by_folder, by_onnx, by_torch = map(json.loads, printed.splitlines())
+    assert np.allclose([list(each["probabilities"].values()) for each in by_folder], own, atol=1e-5)
+    assert np.allclose(by_onnx, own, atol=1e-5) and np.allclose(by_torch, own, atol=1e-5)

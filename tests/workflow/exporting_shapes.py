@@ -20,13 +20,13 @@ from service.workflow.spec import parse, parse_resolved
 ROWS = 40
 WORDS = ["the", "café", "opened", "early", "and", "我们", "liked", "Straße", "7", "very", "much", "🙂"]
 FEATURES: dict[str, dict[str, Any]] = {  # as a spec has them
-    "the photo": {"type": "image", "size": [9, 10], "channels": 3},
+    "photo": {"type": "image", "size": [9, 10], "channels": 3},
     "review": {"type": "text", "encoding": "ngrams", "buckets": 200, "length": 24},
     "note": {"type": "text", "encoding": "bpe", "vocabulary": 300, "length": 16},
     "clip": {"type": "video", "frames": 3, "size": [5, 4], "channels": 1},
     "columns": {"type": "tensor"},
     "size": {"type": "number"},
-    "colour": {"type": "category"},
+    "the colour": {"type": "category"},
 }
 
 
@@ -41,13 +41,13 @@ def table() -> Table:
     colours = draw.integers(-1, 3, ROWS).astype(np.int32)
     return Table(
         {
-            "the photo": draw.integers(0, 256, (ROWS, 3, 9, 10)).astype(np.uint8),
+            "photo": draw.integers(0, 256, (ROWS, 3, 9, 10)).astype(np.uint8),
             "review": Texts(np.arange(ROWS, dtype=np.int32) - 1, texts),
             "note": Texts(np.arange(ROWS, dtype=np.int32)[::-1].copy() - 1, texts),
             "clip": draw.integers(0, 256, (ROWS, 3, 1, 5, 4)).astype(np.uint8),
             "columns": series,
             "size": size.astype(np.float32),
-            "colour": Texts(colours, ["blue", "green", "red"]),
+            "the colour": Texts(colours, ["blue", "green", "red"]),
             "y": (np.nan_to_num(size) > 0).astype(np.float64),
         }
     )

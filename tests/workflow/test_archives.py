@@ -56,6 +56,7 @@ def test_folders_are_labels(tmp_path: Path, method: int) -> None:
     assert image.statistics | {"thumbnails": 20} == {
         "files": 20, "bytes": sum(map(len, PETS.values())), "formats": {"png": 20}, "width": size,
         "height": {"min": 8, "median": 8, "max": 8}, "channels": 3, "grey": 0, "thumbnails": 20,
+        "labels": ["cat"] * 10 + ["mouse"] * 10,
     }  # fmt: skip
     assert (label.type, label.values, label.counts) == ("category", ["cat", "mouse"], [10, 10])
     about = {"width": 6, "height": 8, "format": "png", "bytes": len(PETS["pets/cat/0.png"])}

@@ -213,6 +213,14 @@ def test_what_is_refused(tmp_path: Path, content: Any, reason: str) -> None:
     assert reason in str(refused.value)
 
 
+@pytest.mark.parametrize("media_type", ["application/x-npy", "application/x-npz"])
+def test_a_table_that_is_said_to_be_arrays(tmp_path: Path, media_type: str) -> None:
+    expected = "no header" if media_type.endswith("npy") else "is none"
+    with pytest.raises(InvalidData, match=expected):
+        survey(written(tmp_path, b"x,y\n1,2\n"), media_type)
+    assert survey(written(tmp_path, archive(x=np.eye(2))), media_type).media_type == "application/x-npz"
+
+
 def test_damaged_archives(tmp_path: Path) -> None:
     x = np.arange(100.0).reshape(10, 10)
     for compressed in (False, True):

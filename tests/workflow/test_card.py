@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # its stubs would be needed for this file alone
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -106,6 +106,8 @@ def everywhere(text: str) -> Document:
     return Document(text, blocks, [Section(text, blocks)])
 
 
+@example("0 #")
+@example("a ## ")
 @given(TEXTS)
 @settings(max_examples=examples(60))
 def test_a_text_is_shown_as_it_is_at_every_place(text: str) -> None:
@@ -267,7 +269,7 @@ def test_inputs_with_a_shape_are_described_and_sent_as_files() -> None:
     assert "predictions -H 'Content-Type: image/jpeg' --data-binary @photo.jpg" in alone
     assert "rows = [{'photo': Path(\"photo.jpg\")}]" in alone
     form = card(photo, review)
-    assert "texts, of each the first 512 n-grams" in form
+    assert "texts, of each the first 512 n-grams or pieces" in form
     assert "-F photo=@photo.jpg \\\n  --form-string 're view=A text, such as a sentence.'" in form
     assert '{"instances": [{"re view": "A text, such as a sentence."}]}' in card(review)
     arrays = card(signal, photo)

@@ -79,7 +79,9 @@ def folder_of(made: Exported) -> Path:
 def alone(folder: Path) -> list[Any]:
     """What the example of docs/exports.md prints, and what `modeling.py` prints for the same rows from a shell: in an interpreter
     that finds torch and safetensors, but neither this project nor NumPy."""
-    (example,) = (each.code for each in snippets(ROOT / "docs/exports.md") if "from modeling import load" in each.code)
+    (example,) = (
+        each.code for each in snippets(ROOT / "docs/exports.md") if '"houses")' in each.code and "load()" in each.code
+    )
     packages = sysconfig.get_paths()["purelib"]
     code = PREAMBLE + example + FROM_A_SHELL
     command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", code, packages, "houses.csv"]

@@ -238,6 +238,7 @@ def test_images_are_learned_from(tmp_path: Path) -> None:
     table = Table({"image": column(tmp_path, files), "y": np.array(labels, np.float64)})
     result = trained(of, table)
     assert result.evaluation.metrics["test"]["accuracy"] == 1.0
+    assert result.model.tensors()["preprocessing.inputs.0.mean"].shape == (3, 1, 1)
     raw = {"image": torch.from_numpy(np.stack([decode_image(each, (12, 16)) for each in files]))}
     assert (predict(result.model, raw).argmax(dim=1) == torch.tensor(labels)).all()
 

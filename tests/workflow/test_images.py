@@ -179,6 +179,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0" + b"\xfe\x3f\0" * 2,
         "it has 16,383 × 16,383 pixels",
     ),
+    "two headers": (lambda: png(6, 4, png(9_000, 9_000)[8:], black(6, 4)), "it is damaged"),
     "no pixels": (lambda: png(0, 4, black(0, 4)), "it has no pixels"),
     "many chunks": (lambda: png(6, 4, chunk(b"teSt", b"") * 100_001), "it has more than 100,000 chunks"),
     "many segments": (lambda: JPEG[:2] + b"\xff\xd0" * 100_001 + JPEG[2:], "it has more than 100,000 segments"),

@@ -172,3 +172,12 @@ def test_a_server_decodes_only_small_animations_itself(monkeypatch: pytest.Monke
     assert is_light(animated(10, "PNG")) and not is_light(animated(11, "PNG"))
     with pytest.raises(BadImage, match="it is no video"):
         is_light(b"no video")
+
+
+def test_an_error_of_a_decoder_in_a_later_step_is_damage() -> None:
+    whole = animated(6, "GIF")
+    assert whole[10] & 0x80  # it has a table of colours, without which a transparent frame cannot be drawn
+    without = whole[:10] + b"\0" + whole[11:13] + whole[13 + (3 << (whole[10] & 7) + 1) :]
+    for read in (check_video, lambda each: decode_video(each, 6, (6, 8))):
+        with pytest.raises(BadImage, match="it is damaged"):
+            read(without)

@@ -7,12 +7,11 @@ from fastapi import APIRouter, Header
 
 from service.api.problems import PROBLEMS
 from service.api.routing import PredictRoute
-from service.api.schemas.bodies import json_body
-from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, Predictions
+from service.api.schemas.prediction import Predictions, rows_body
 
 router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PredictRoute)
 
-BODY = json_body(INSTANCES_SCHEMA, INSTANCES_EXAMPLE)
+BODY = rows_body()
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The ETag is that of `If-None-Match`."}}
 Accept = Annotated[str, Header(description="`application/json`")]
 IfNoneMatch = Annotated[str | None, Header(description="the ETag of a cached response")]

@@ -26,7 +26,7 @@ from service.workflow.signature import Input, Signature
 from service.workflow.spec_base import MOST_FAULTS, shown
 
 MOST_TENSOR_BYTES = 256 * 2**20  # of one input in a request
-MOST_PIXELS = 128_000_000  # of all files of one input in a request, before they are made smaller
+MOST_PIXELS = 256_000_000  # in memory, of all files of one input in a request, before they are made smaller
 MOST_TEXT = 2**20  # characters
 PIXEL_BYTES = 4  # in memory, of a picture that is decoded
 B64 = "b64"
@@ -137,7 +137,7 @@ def _check_pixels(of: Input, pixels: list[int]) -> None:
     pixels = [each for each in pixels if each <= MOST_PIXELS]
     total = sum(pixels)
     if total > MOST_PIXELS and len(pixels) > 1:
-        what = f"the {of.type}s of {shown(of.name)} have {total:,} pixels together"
+        what = f"the {of.type}s of {shown(of.name)} take {total:,} pixels of memory together"
         raise invalid(
             f"{what}; at most {MOST_PIXELS:,} are decoded in one request: send fewer at once, or smaller ones"
         )
@@ -218,7 +218,8 @@ def _shaped(of: Input, value: "list[Any] | Numbers", rows: int) -> tuple[Numbers
     if (placed := _in_order(of, array, rows)) is None:
         return None, f"has the shape {list(array.shape[rows:])}; {list(of.shape or ())} is expected"
     if of.dtype != "uint8":
-        wide = placed.astype(np.float32)
+        with np.errstate(over="ignore"):
+            wide = placed.astype(np.float32)
         return (wide, "") if np.isfinite(wide).all() else (None, "holds numbers that are not finite in float32")
     if placed.dtype != np.uint8 and not (np.isin(placed, np.arange(256)).all()):
         return None, "holds something else than whole numbers from 0 to 255"

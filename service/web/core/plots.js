@@ -10,12 +10,14 @@ export const TITLES = {
   calibration: "Calibration",
   importance: "Importance of the inputs",
   data: "Data",
+  filters: "Filters",
   parameters: "Parameters",
 };
 
 const MEANINGS = {
-  data: "the target over each feature, coloured by part",
-  predictions: "what the model predicts beside what is true",
+  data: "the target over each feature, coloured by part; of images and texts examples",
+  predictions: "what the model predicts beside what is true; of images and texts the worst answers first",
+  filters: "what the first convolution looks for: mid-grey is 0",
   residuals: "by how much the predictions are off",
   learning_curve: "the loss after each epoch of the training, on the training and the validation part",
   parameters: "how the values of each parameter are spread",

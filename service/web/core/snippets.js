@@ -15,13 +15,19 @@ export const LANGUAGES = [
 function curl(of) {
   const lines = [`curl ${shell(addressOf(of))}`];
   if (of.withKey) lines.push(`-H "Authorization: Bearer $MODELWRIGHT_API_KEY"`);
-  lines.push(`-H 'Content-Type: application/json'`, `--data-raw ${shell(jsonText({ instances: [of.instance] }))}`);
+  const files = filesOf(of.instance);
+  if (files.length === 0) lines.push(`-H 'Content-Type: application/json'`, `--data-raw ${shell(jsonText({ instances: [of.instance] }))}`);
+  for (const [name, value] of files.length ? Object.entries(of.instance) : []) {
+    const plain = value === null ? "" : typeof value === "object" ? jsonText(value) : String(value);
+    lines.push(isFile(value) ? `-F ${shell(`${name}=@${value.file}`)}` : `--form-string ${shell(`${name}=${plain}`)}`);
+  }
   return lines.join(" \\\n  ");
 }
 
 function pythonClient(of) {
   const withKey = of.withKey ? ', api_key=os.environ["MODELWRIGHT_API_KEY"]' : "";
-  return `${of.withKey ? "import os\n\n" : ""}from modelwright import Client
+  const files = filesOf(of.instance).length > 0;
+  return `${of.withKey ? "import os\n" : ""}${files ? "from pathlib import Path\n" : ""}${of.withKey || files ? "\n" : ""}from modelwright import Client
 
 rows = [${pythonValue(of.instance, "    ")}]
 with Client(${pythonText(of.root)}${withKey}) as client:
@@ -30,6 +36,7 @@ with Client(${pythonText(of.root)}${withKey}) as client:
 
 function pythonHttpx(of) {
   const headers = of.withKey ? `\n    headers={"Authorization": f"Bearer {os.environ['MODELWRIGHT_API_KEY']}"},` : "";
+  if (filesOf(of.instance).length > 0) return formByHttpx(of, withKey);
   return `${of.withKey ? "import os\n\n" : ""}import httpx
 
 answer = httpx.post(
@@ -40,7 +47,21 @@ answer.raise_for_status()
 print(answer.json()["predictions"])`;
 }
 
+/** Files and other values as parts of a form: a part without the name of a file is (None, text). */
+function formByHttpx(of, withKey) {
+  const part = (name, value) => `${pythonText(name)}: ${isFile(value) ? `open(${pythonText(value.file)}, "rb")` : `(None, ${pythonText(value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value))})`}`;
+  return `${of.withKey ? "import os\n\n" : ""}import httpx
+
+answer = httpx.post(
+    ${pythonText(addressOf(of))},
+    files=${object(of.instance, "        ", part)},${withKey}
+)
+answer.raise_for_status()
+print(answer.json()["predictions"])`;
+}
+
 function javaScript(of) {
+  if (filesOf(of.instance).length > 0) return formByJavaScript(of);
   const withKey = of.withKey ? "\n    Authorization: `Bearer ${process.env.MODELWRIGHT_API_KEY}`," : "";
   return `const response = await fetch(${quoted(addressOf(of))}, {
   method: "POST",
@@ -51,6 +72,33 @@ function javaScript(of) {
 });
 if (!response.ok) throw new Error(await response.text());
 console.log((await response.json()).predictions);`;
+}
+
+function formByJavaScript(of) {
+  const part = ([name, value]) =>
+    isFile(value)
+      ? `form.append(${quoted(name)}, new Blob([await readFile(${quoted(value.file)})]), ${quoted(value.file)});`
+      : `form.append(${quoted(name)}, ${quoted(value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value))});`;
+  const withKey = of.withKey ? "\n  headers: { Authorization: `Bearer ${process.env.MODELWRIGHT_API_KEY}` }," : "";
+  return `import { readFile } from "node:fs/promises";
+
+const form = new FormData();
+${Object.entries(of.instance).map(part).join("\n")}
+const response = await fetch(${quoted(addressOf(of))}, {
+  method: "POST",${withKey}
+  body: form,
+});
+if (!response.ok) throw new Error(await response.text());
+console.log((await response.json()).predictions);`;
+}
+
+/** A value that is a file is { file: its name }. */
+function isFile(value) {
+  return value !== null && typeof value === "object" && typeof value.file === "string";
+}
+
+function filesOf(instance) {
+  return Object.values(instance).filter(isFile);
 }
 
 function addressOf({ root, name, version }) {
@@ -83,6 +131,8 @@ function pythonValue(instance, indent) {
 function pythonScalar(value) {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
+  if (isFile(value)) return `Path(${pythonText(value.file)})`;
+  if (Array.isArray(value)) return `[${value.map(pythonScalar).join(", ")}]`;
   return typeof value === "string" ? pythonText(value) : String(value);
 }
 

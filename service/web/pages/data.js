@@ -20,7 +20,7 @@ function List() {
       <h2>Data sets</h2>
       <${Failure} error=${pages.error} retry=${pages.reload} />
       ${!pages.ready && !pages.error && html`<${Loading} />`}
-      ${pages.ready && pages.items.length === 0 && html`<${Empty} title="No data set yet"><p>Upload a table above: one row for each example, the column names in the first line.</p><//>`}
+      ${pages.ready && pages.items.length === 0 && html`<${Empty} title="No data set yet"><p>Upload a table above: one row for each example, the column names in the first line. Or a zip file of images, with a folder for each class.</p><//>`}
       ${pages.items.length > 0 && html`<${Table} datasets=${pages.items} />`}
       <${More} pages=${pages} />
     </section>`;

@@ -8,6 +8,7 @@ import { Confirm } from "../parts/dialog.js";
 import { Empty, Ready } from "../parts/states.js";
 import { Uploader } from "../parts/uploader.js";
 import { Columns } from "./dataset_columns.js";
+import { Items } from "./dataset_items.js";
 import { Reading } from "./dataset_reading.js";
 import { Rows } from "./dataset_rows.js";
 
@@ -55,6 +56,7 @@ function Shown({ dataset, versions, rows, path, changed }) {
       ? html`<p class="failure" role="alert">This version is damaged: ${dataset.error.detail} Upload the file again, or choose another version.</p>`
       : html`<${Facts} dataset=${dataset} versions=${versions} />
           <${Notes} notes=${dataset.notes} />
+          <${Items} dataset=${dataset} rows=${head?.data?.data} path=${path} />
           <${Columns} dataset=${dataset} rows=${head?.data?.data} editable=${newest} path=${path} changed=${changed} />
           <${Reading} dataset=${dataset} editable=${newest} path=${path} changed=${changed} />
           ${head

@@ -3,10 +3,12 @@ import { html, useState } from "../vendor/preact.js";
 import { call } from "../core/api.js";
 import { barsOf } from "../core/distribution.js";
 import { count, number, percent } from "../core/format.js";
+import { toldOf } from "../core/statistics.js";
 import { Bars } from "../parts/bars.js";
 import { Failure } from "../parts/states.js";
 
 const TYPES = ["number", "category", "boolean", "datetime"];
+const SINGLE = [...TYPES, "text"]; // types that a column of a table can be read as
 const AT_ONCE = 48; // cards
 
 export function Columns({ dataset, rows, editable, path, changed }) {
@@ -66,25 +68,29 @@ export function Columns({ dataset, rows, editable, path, changed }) {
 }
 
 function Card({ column, type, all, rows, editable, correct }) {
-  const choices = TYPES.includes(column.type) ? TYPES : [column.type, ...TYPES];
+  const choices = SINGLE.includes(column.type) ? SINGLE : [column.type];
+  const told = toldOf(column);
   return html`<article class=${type === column.type ? "card" : "card corrected"}>
     <div class="row spread">
       <h3 title=${column.name}>${column.name || "(no name)"}</h3>
-      ${editable
+      ${editable && choices.length > 1
         ? html`<select aria-label=${`Type of ${column.name}`} value=${type} onChange=${(event) => correct(column, event.target.value)}>
             ${choices.map((each) => html`<option value=${each}>${each}</option>`)}
           </select>`
         : html`<span class="mark idle">${column.type}</span>`}
     </div>
     <p class="quiet small">${about(column, all)}</p>
-    <${Bars} of=${barsOf(column, rows)} label=${column.name} />
+    ${told.length > 0 && html`<p>${told.join(" · ")}</p>`}
+    ${!told.length && html`<${Bars} of=${barsOf(column, rows)} label=${column.name} />`}
     <p class="quiet small reason">${column.reason}${column.feature ? "" : " · not used for training unless you name it"}</p>
   </article>`;
 }
 
-function about({ missing, distinct, statistics }, all) {
+function about({ type, missing, distinct, statistics }, all) {
   const said = [missing === 0 ? "none missing" : `${count(missing)} missing (${percent(missing / all, missing / all < 0.01 ? 1 : 0)})`];
-  said.push(distinct === null ? "more than 1,000 values" : `${count(distinct)} ${distinct === 1 ? "value" : "values"}`);
+  if (distinct !== null || !["image", "video", "tensor"].includes(type)) {
+    said.push(distinct === null ? "more than 1,000 values" : `${count(distinct)} ${distinct === 1 ? "value" : "values"}`);
+  }
   if (statistics.mean !== undefined) said.push(`mean ${number(statistics.mean)}`);
   return said.join(" · ");
 }

@@ -50,7 +50,7 @@ function Cell({ value, type }) {
   if (value === null || value === undefined) {
     return html`<td class=${type === "number" ? "number quiet" : "quiet"}><span aria-hidden="true">–</span><span class="unseen">missing</span></td>`;
   }
-  const text = String(value);
+  const text = typeof value === "object" ? (value.file ?? JSON.stringify(value)) : String(value);
   if (typeof value === "number") return html`<td class="number" title=${text}>${text.length > 10 ? number(value) : text}</td>`;
   return html`<td class=${text.length > 24 ? "long" : "cell"} title=${text}>${text.length > 80 ? `${text.slice(0, 80)}…` : text}</td>`;
 }

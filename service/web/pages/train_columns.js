@@ -1,9 +1,12 @@
 // The fields of a spec that are about columns: targets and features, chosen from the data set's columns.
 import { html, useContext } from "../vendor/preact.js";
 import { Field } from "../parts/field.js";
+import { member } from "../core/pointer.js";
+import { FeatureOptions, hasOptions } from "./train_feature_options.js";
 import { Form } from "./train_fields.js";
 
-const TYPES = ["number", "category", "boolean", "datetime"];
+const TYPES = ["number", "category", "boolean", "datetime", "text"]; // that a column of a table can be read as
+const NO_TARGET = ["image", "video", "tensor", "text"];
 const MOST = 300; // columns in a table of choices
 
 /** One column to learn, or several. */
@@ -12,7 +15,7 @@ export function Target({ value, set, pointer }) {
   const chosen = Array.isArray(value) ? value : [value ?? ""];
   const put = (next) => set(next.length === 1 ? next[0] : next);
   const change = (index, name) => put(chosen.map((each, at) => (at === index ? name : each)));
-  const offered = columns.slice(0, MOST);
+  const offered = columns.filter((each) => !NO_TARGET.includes(each.type) || chosen.includes(each.name)).slice(0, MOST);
   const left = offered.filter((each) => !chosen.includes(each.name));
   const error = errors[pointer] ?? errors[`${pointer}/0`];
   return html`<div class="across">
@@ -39,18 +42,20 @@ export function Features({ value, set, pointer, target }) {
   const possible = columns.filter((each) => !targets.includes(each.name));
   if (possible.length === 0 || possible.length > MOST) return html`<p class="quiet small across">The features are given in the JSON.</p>`;
   const names = Array.isArray(value) ? value : value ? Object.keys(value) : possible.filter((each) => each.feature).map((each) => each.name);
-  const typeOf = (column) => (value && !Array.isArray(value) ? value[column.name]?.type : undefined) ?? column.type;
-  const put = (used, types) => {
+  const featureOf = (column) => (value && !Array.isArray(value) && Object.hasOwn(value, column.name) ? value[column.name] : { type: column.type });
+  const typeOf = (column) => featureOf(column).type;
+  const put = (used, features) => {
     const inOrder = possible.filter((each) => used.includes(each.name));
-    const own = inOrder.some((each) => types(each) !== each.type);
+    const own = inOrder.some((each) => features(each).type !== each.type || Object.keys(features(each)).length > 1);
     const usual = inOrder.length === possible.filter((each) => each.feature).length && inOrder.every((each) => each.feature);
-    if (own) set(Object.fromEntries(inOrder.map((each) => [each.name, { type: types(each) }])));
+    if (own) set(Object.fromEntries(inOrder.map((each) => [each.name, features(each)])));
     else set(usual ? undefined : inOrder.map((each) => each.name));
   };
-  const use = (column, used) => put(used ? [...names, column.name] : names.filter((each) => each !== column.name), typeOf);
-  const type = (column, chosen) => put(names, (each) => (each === column ? chosen : typeOf(each)));
+  const use = (column, used) => put(used ? [...names, column.name] : names.filter((each) => each !== column.name), featureOf);
+  const change = (column, feature) => put(names, (each) => (each === column ? feature : featureOf(each)));
+  const shaped = possible.filter((each) => names.includes(each.name) && hasOptions(typeOf(each)));
   const wrong = Object.entries(errors).filter(([each]) => each === pointer || each.startsWith(`${pointer}/`));
-  return html`<details class="across" open=${wrong.length > 0}>
+  return html`<details class="across" open=${wrong.length > 0 || shaped.length > 0}>
     <summary data-pointer=${pointer}>Features: ${names.length} of ${possible.length} columns</summary>
     ${wrong.map(([, message]) => html`<p class="failure">${message}</p>`)}
     <div class="wide" tabindex="0" role="region" aria-label="Features">
@@ -63,8 +68,8 @@ export function Features({ value, set, pointer, target }) {
                 <label><input type="checkbox" checked=${names.includes(column.name)} onChange=${(event) => use(column, event.target.checked)} /> ${column.name}</label>
               </td>
               <td>
-                <select aria-label=${`Type of ${column.name}`} value=${typeOf(column)} disabled=${!names.includes(column.name)} onChange=${(event) => type(column, event.target.value)}>
-                  ${(TYPES.includes(column.type) ? TYPES : [column.type, ...TYPES]).map((each) => html`<option value=${each}>${each}</option>`)}
+                <select aria-label=${`Type of ${column.name}`} value=${typeOf(column)} disabled=${!names.includes(column.name)} onChange=${(event) => change(column, { type: event.target.value })}>
+                  ${(TYPES.includes(column.type) ? TYPES : [column.type]).map((each) => html`<option value=${each}>${each}</option>`)}
                 </select>
               </td>
             </tr>`,
@@ -72,5 +77,6 @@ export function Features({ value, set, pointer, target }) {
         </tbody>
       </table>
     </div>
+    ${shaped.map((each) => html`<${FeatureOptions} key=${each.name} name=${each.name} value=${featureOf(each)} set=${(next) => change(each, next)} pointer=${member(pointer, each.name)} />`)}
   </details>`;
 }

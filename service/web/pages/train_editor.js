@@ -4,6 +4,7 @@ import { go } from "../core/address.js";
 import { Problem } from "../core/api.js";
 import { useCheck } from "../core/check.js";
 import { plain } from "../core/schema.js";
+import { isShaped } from "../core/inputs.js";
 import { newKey, submit } from "../core/submit.js";
 import { Field } from "../parts/field.js";
 import { Check } from "./train_check.js";
@@ -34,7 +35,7 @@ export function Editor({ schema: { schema, root }, first, columns, weights }) {
       setSent({ busy: false, error });
     }
   };
-  return html`<${Presets} spec=${spec} put=${put} task=${check.last?.spec.data.task} weights=${weights} />
+  return html`<${Presets} spec=${spec} put=${put} task=${check.last?.spec.data.task} weights=${weights} shaped=${columns.some((each) => isShaped(each) && each.feature)} />
     <div class="train">
       <fieldset class="bare" disabled=${broken !== null}>
         <legend class="unseen">The spec as a form</legend>
@@ -54,26 +55,27 @@ export function Editor({ schema: { schema, root }, first, columns, weights }) {
 const SETTINGS = ["model", "loss", "optimizer", "scheduler", "training", "preprocessing"];
 const LINEAR = { optimizer: { name: "AdamW", lr: 0.01 }, preprocessing: { normalize: true }, training: { epochs: 200 } };
 const PRESETS = [
-  { name: "Default network", about: "An ensemble of networks, sized by the table", of: () => ({}) },
+  { name: "Default network", about: "The kind of network that suits the data, sized by it", of: () => ({}) },
   {
     name: "Linear model",
+    table: true,
     about: "A weight for each column: the simplest baseline",
     of: (task) => ({ model: { kind: (task ?? "regression") === "regression" ? "linear_regression" : "logistic_regression" }, ...LINEAR }),
   },
-  { name: "Small network", about: "Two layers of 32", of: () => ({ model: { kind: "mlp", hidden: [32, 32] } }) },
+  { name: "Small network", table: true, about: "Two layers of 32", of: () => ({ model: { kind: "mlp", hidden: [32, 32] } }) },
   { name: "Quick try", about: "At most ten seconds", of: () => ({ training: { epochs: 20, max_seconds: 10 } }) },
   { name: "Patient", about: "Until 50 epochs brought nothing", of: () => ({ training: { epochs: 500, early_stopping: { patience: 50 } } }) },
 ];
 
-/** Buttons that write several fields at once. Name, data and split stay. */
-function Presets({ spec, put, task, weights }) {
+/** Buttons that write several fields at once. Name, data and split stay. `shaped`: images, say, which some kinds do not take. */
+function Presets({ spec, put, task, weights, shaped }) {
   const apply = (preset) => {
     const kept = Object.fromEntries(Object.entries(spec).filter(([name]) => !SETTINGS.includes(name)));
     put({ ...kept, ...preset.of(task) });
   };
   return html`<div class="row presets" role="group" aria-label="Start from">
     <span class="quiet">Start from</span>
-    ${PRESETS.map((each) => html`<button type="button" title=${each.about} onClick=${() => apply(each)}>${each.name}</button>`)}
+    ${PRESETS.filter((each) => !each.table || !shaped).map((each) => html`<button type="button" title=${each.about} onClick=${() => apply(each)}>${each.name}</button>`)}
     ${weights &&
     html`<button type="button" aria-pressed=${spec.initial === weights ? "true" : "false"} onClick=${() => put({ ...spec, initial: spec.initial === weights ? undefined : weights })}>
       ${spec.initial === weights ? `From the weights of ${weights}` : `Take the weights of ${weights} too`}

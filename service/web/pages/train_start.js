@@ -8,6 +8,7 @@ import { Bars } from "../parts/bars.js";
 import { Empty, Failure, Loading, More, Ready } from "../parts/states.js";
 
 const MOST_CARDS = 60;
+const NO_TARGET = ["datetime", "unsupported", "image", "video", "tensor", "text"];
 
 export function Start() {
   const datasets = usePages("v1/datasets", { idOf: (each) => each.name });
@@ -54,7 +55,7 @@ export function Start() {
 /** A click on the column to learn. */
 export function TargetChoice({ dataset, choose }) {
   const [wanted, setWanted] = useState("");
-  const possible = dataset.columns.filter((each) => each.type !== "datetime" && each.type !== "unsupported" && each.missing < dataset.rows);
+  const possible = dataset.columns.filter((each) => !NO_TARGET.includes(each.type) && each.missing < dataset.rows);
   const shown = possible.filter((each) => each.name.toLowerCase().includes(wanted.toLowerCase()));
   return html`<section class="sheet">
     <div class="heading">
@@ -70,6 +71,6 @@ export function TargetChoice({ dataset, choose }) {
       )}
     </div>
     ${shown.length > MOST_CARDS && html`<p class="quiet">${count(shown.length - MOST_CARDS)} more: type a part of the name above.</p>`}
-    ${shown.length === 0 && html`<p class="quiet">No such column. Dates and empty columns cannot be predicted.</p>`}
+    ${shown.length === 0 && html`<p class="quiet">No such column. Dates, images, texts to be read and empty columns cannot be predicted.</p>`}
   </section>`;
 }

@@ -1,12 +1,14 @@
 // A form of the inputs of a model.
 import { html, useId, useState } from "../vendor/preact.js";
 import { count } from "../core/format.js";
-import { rangeOf, written } from "../core/inputs.js";
+import { rangeOf, takesFile, written } from "../core/inputs.js";
 import { Field } from "../parts/field.js";
+import { PictureChoice } from "../parts/picture_choice.js";
 
 const AT_ONCE = 40; // fields of a wide table; the others are found by name
 const LONGEST_SELECT = 60; // categories; of more one types, and some are proposed
 const PROPOSED = 300;
+const ACCEPTED = { image: "image/png,image/jpeg,image/webp,image/gif", video: "video/*,image/gif,image/webp,image/png" };
 
 export function TryForm({ inputs, ranges, values, errors, onChange }) {
   const [find, setFind] = useState("");
@@ -44,10 +46,27 @@ function Input({ input, range, value, error, onChange }) {
     <//>`;
   }
   if (input.type === "category") return html`<${CategoryInput} label=${label} input=${input} value=${value} error=${error} onInput=${set} />`;
+  if (takesFile(input)) {
+    return html`<${Field} label=${label} hint=${shapeOf(input)} error=${error}>
+      ${(about) => html`<${PictureChoice} about=${about} accept=${ACCEPTED[input.type]} file=${value} set=${(file) => onChange(input.name, file)} name=${input.name} />`}
+    <//>`;
+  }
+  if (input.type === "text" || input.type === "tensor") {
+    const told = input.type === "text" ? null : `${input.shape?.join(" × ")} numbers, as JSON`;
+    return html`<${Field} label=${label} hint=${told} error=${error}>
+      ${(about) => html`<textarea ...${about} rows="4" spellcheck=${input.type === "text"} value=${value} onInput=${set}></textarea>`}
+    <//>`;
+  }
   const hint = range ? `${written(input, range[0])} to ${written(input, range[1])} in the training` : "as in the data";
   return html`<${Field} label=${label} hint=${hint} error=${error}>
     ${(about) => html`<input ...${about} type=${input.type === "datetime" && isDay(value) ? "date" : "text"} value=${value} onInput=${set} />`}
   <//>`;
+}
+
+/** What a file becomes: "resized to 48 × 64 pixels". */
+function shapeOf({ shape }) {
+  const [height, width] = shape?.slice(-2) ?? [];
+  return width ? `Resized to ${height} × ${width} pixels (height × width)` : null;
 }
 
 /** A date without a time of day fits the browser's own calendar. */

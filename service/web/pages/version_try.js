@@ -1,7 +1,7 @@
 // Try it: a form of the inputs, the prediction while one types, and the same request in other languages.
 import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { ROOT, key, online, request } from "../core/api.js";
-import { errorsOf, firstValues, instanceOf } from "../core/inputs.js";
+import { bodyOf, errorsOf, firstValues, instanceOf, isShaped, isWaiting, takesFile } from "../core/inputs.js";
 import { LANGUAGES } from "../core/snippets.js";
 import { useSignal } from "../core/signal.js";
 import { Code } from "../parts/code.js";
@@ -16,7 +16,8 @@ export function VersionTry({ name, manifest, path }) {
   const first = useMemo(() => firstValues(inputs, manifest.ranges), [manifest.digest]);
   const [values, setValues] = useState(first);
   const { instance, errors } = useMemo(() => instanceOf(inputs, values), [values]);
-  const answer = usePrediction(path, errors.size === 0 ? instance : null);
+  const waiting = isWaiting(inputs, values);
+  const answer = usePrediction(path, errors.size === 0 && !waiting ? instance : null);
   const problems = errors.size > 0 ? errors : errorsOf(answer.error);
   const set = (input, value) => setValues((were) => new Map(were).set(input, value));
   const elsewhere = answer.error && ![...problems.keys()].some((each) => inputs.some((input) => input.name === each));
@@ -26,7 +27,7 @@ export function VersionTry({ name, manifest, path }) {
           <h2>Inputs</h2>
           <button type="button" onClick=${() => setValues(first)}>Reset</button>
         </div>
-        <p class="quiet small">It begins in the middle of the training’s values. What is left empty is a missing value.</p>
+        ${inputs.some((each) => !isShaped(each)) && html`<p class="quiet small">It begins in the middle of the training’s values. What is left empty is a missing value.</p>`}
         <${TryForm} inputs=${inputs} ranges=${manifest.ranges} values=${values} errors=${problems} onChange=${set} />
       </form>
       <div class="beside">
@@ -34,11 +35,18 @@ export function VersionTry({ name, manifest, path }) {
           <h2>Prediction</h2>
           ${elsewhere && html`<${Failure} error=${answer.error} />`}
           ${problems.size > 0 && html`<p class="quiet small">It waits for the inputs that are marked.</p>`}
-          <${Prediction} answer=${answer} outputs=${outputs} ranges=${manifest.ranges} stale=${problems.size > 0 || answer.error !== null} />
+          ${waiting && html`<p class="quiet">Choose a file or write a text, and the answer is here.</p>`}
+          <${Prediction} answer=${answer} outputs=${outputs} ranges=${manifest.ranges} stale=${waiting || problems.size > 0 || answer.error !== null} />
         </section>
       </div>
     </div>
-    <${Snippets} name=${name} version=${manifest.version} instance=${instance} />`;
+    <${Snippets} name=${name} version=${manifest.version} instance=${withFiles(inputs, instance)} />`;
+}
+
+/** The instance with the names of its files in place of their contents, also of those that are not chosen yet. */
+function withFiles(inputs, instance) {
+  const named = inputs.filter(takesFile).map((each) => [each.name, { file: instance[each.name]?.name ?? (each.type === "video" ? "clip.mp4" : "photo.jpg") }]);
+  return { ...instance, ...Object.fromEntries(named) };
 }
 
 /** { data, unknown, error } of the newest instance; answers about older ones are dropped. The last answer stays until the next. */
@@ -51,7 +59,7 @@ function usePrediction(path, instance) {
     const abort = new AbortController();
     const timer = setTimeout(async () => {
       try {
-        const response = await request(`${path}/predictions`, { method: "POST", body: { instances: [instance] }, headers: { Accept: "application/json" }, signal: abort.signal });
+        const response = await request(`${path}/predictions`, { method: "POST", body: bodyOf(instance), headers: { Accept: "application/json" }, signal: abort.signal });
         const { predictions } = await response.json();
         if (!abort.signal.aborted) setAnswer({ data: predictions[0], unknown: Number(response.headers.get("Unknown-Categories") ?? 0), error: null });
       } catch (error) {

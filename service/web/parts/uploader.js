@@ -61,7 +61,7 @@ export function Uploader({ name = null, onUploaded = () => {} }) {
         onChange=${(event) => (add(event.target.files), (event.target.value = ""))}
       />
       <button type="button" class=${files.length ? "" : "primary"} onClick=${() => picker.current.click()}>Choose ${name ? "a file" : "files"}</button>
-      <p class="hint quiet small">CSV, Excel, Parquet, Arrow, JSON or JSON Lines; also as .gz or .zip</p>
+      <p class="hint quiet small">Tables: CSV, Excel, Parquet, Arrow, JSON or JSON Lines, also as .gz or .zip. Images or videos: a .zip with a folder for each class, or with a metadata.csv. Arrays: .npz or .npy</p>
     </div>
     ${files.length > 0 &&
     html`<form class="sheet" onSubmit=${start}>
@@ -92,7 +92,7 @@ function Upload({ upload: { id, file, name, state, share, error, dataset, isNew,
     </li>`;
   }
   if (state === "sending") {
-    const what = share < 1 ? `${Math.round(share * 100)} % of ${bytes(file.size)} sent` : "Sent. The service reads the table …";
+    const what = share < 1 ? `${Math.round(share * 100)} % of ${bytes(file.size)} sent` : "Sent. The service reads it …";
     return html`<li>
       <p class="row"><strong>${file.name}</strong><span class="quiet small" role="status">${what}</span></p>
       <progress max="1" value=${share < 1 ? share : undefined} aria-label=${`Upload of ${file.name}`}></progress>

@@ -24,20 +24,26 @@ from service.workflow.card.document import (
 # Characters with a meaning inside a line. The others, such as a hyphen, have one at the beginning of a line only.
 SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&]")
 FIRST = re.compile(r"^(?:[-+](?=[-+\s]|$)|[#=:]|\d{1,9}(?=[.)](?:\s|$)))")
+CLOSING = re.compile(r"(?<=\s)#+$")  # of a heading
 PLAIN_CODE = re.compile(r"[\w.,:=/()@+-]+( [\w.,:=/()@+-]+)*", re.ASCII)
 
 
 def to_markdown(document: Document) -> str:
     """The whole document."""
-    parts = [f"# {escaped(document.title)}", *map(_block, document.summary)]
+    parts = [f"# {_heading(document.title)}", *map(_block, document.summary)]
     for section in document.sections:
-        parts += [f"## {escaped(section.title)}", *map(_block, section.blocks)]
+        parts += [f"## {_heading(section.title)}", *map(_block, section.blocks)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def escaped(text: str) -> str:
     """A text without a meaning in Markdown and HTML, on one line."""
     return _safe_start(_inside(text).strip())
+
+
+def _heading(text: str) -> str:
+    """A text as a heading, which signs # after a space would close."""
+    return CLOSING.sub(r"\\\g<0>", escaped(text))
 
 
 def _inside(text: str) -> str:

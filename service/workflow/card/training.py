@@ -11,6 +11,11 @@ KINDS = {
     "logistic_regression": "a logistic regression",
     "mlp": "a multilayer perceptron",
     "tabm": "TabM, an ensemble of multilayer perceptrons that share most of their weights (Gorishniy et al., 2024)",
+    "cnn": "a convolutional network",
+    "text_embedding": "a mean of embeddings of a text's parts, and fully connected layers",
+    "transformer": "a transformer's encoder",
+    "recurrent": "a recurrent network",
+    "fusion": "an encoder for each input, joined by fully connected layers",
     "layers": "a stack of layers",
 }
 PARTS = ("train", "validation", "test", "baseline")

@@ -1,7 +1,6 @@
 """The section on how to use the version: with curl, with the Python client, and as ONNX without this software."""
 
 import json
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,13 +8,11 @@ from typing import Any
 from service.workflow.card.columns import example, extent, is_time, moment
 from service.workflow.card.document import Block, Code, CodeBlock, Paragraph
 from service.workflow.card.recorded import objects
-from service.workflow.card.shaped import file_of, form, shape_of
+from service.workflow.card.shaped import form, shaped
 from service.workflow.card.subject import Subject
 
 MOST_INPUTS = 30  # of a row written out
-MOST_NUMBERS = 30  # of an array written out
 ADDRESS = "http://127.0.0.1:8000"
-TEXT = "A text, such as a sentence."
 ONNX = """\
 import numpy as np
 import onnxruntime
@@ -59,31 +56,38 @@ def blocks(subject: Subject) -> list[Block]:
 
 
 def _about_shapes(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
-    kinds = {each.get("type") for each in inputs if shape_of(each) is not None}
+    found = [each for each in map(shaped, inputs) if each is not None]
     told = []
-    if kinds & {"image", "video"}:
-        told.append(" Images and clips are pixels as uint8, already resized.")
-    if "text" in kinds:
+    if any(each.file is not None for each in found):
+        told.append(" Images and videos are pixels as uint8, already resized.")
+    if any(each.kind.texts for each in found):
         told.append(" Texts are ids of their parts.")
+    if told:
+        told.append(" The files of the export huggingface make both (docs/exports.md).")
     return told
+
+
+def _files(inputs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The name and the media type of each input that is a file."""
+    return [each.file for each in map(shaped, inputs) if each is not None and each.file is not None]
 
 
 def _curl(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
     """A command that sends one row; or a file of rows, if there are no inputs, which are too many, or a row is long."""
     address = f"{ADDRESS}{subject.path}/predictions"
-    files = [file for each in inputs if (file := file_of(each)) is not None]
+    files = _files(inputs)
     if len(inputs) == 1 and files:
-        return f"curl {address} -H 'Content-Type: {files[0].media_type}' --data-binary @{files[0].name}"
+        return f"curl {address} -H 'Content-Type: {files[0][1]}' --data-binary @{files[0][0]}"
     row = {str(each.get("name")): _value(subject, each) for each in inputs}
     parts = form(row, inputs) if files else None
     if parts is not None:
         return " \\\n  ".join([f"curl {address}", *(f"{option} {shlex.quote(part)}" for option, part in parts)])
-    every = objects(subject.manifest, "signature", "inputs")
-    if not inputs and not any(shape_of(each) is not None for each in every):
+    every = [each for each in map(shaped, objects(subject.manifest, "signature", "inputs")) if each is not None]
+    if not inputs and not every:
         return f"curl {address} -H 'Content-Type: text/csv' --data-binary @rows.csv"
-    if not inputs or files or any(_is_long(each) for each in inputs):
+    if not inputs or files or any(each.long for each in every):
         return (
-            f'# rows.json: {{"instances": [...]}}, with an object for each row\n'
+            '# rows.json: {"instances": [...]}, with an object for each row\n'
             f"curl {address} -H 'Content-Type: application/json' --data-binary @rows.json"
         )
     body = shlex.quote(json.dumps({"instances": [row]}))
@@ -92,20 +96,15 @@ def _curl(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
 
 def _value(subject: Subject, column: Mapping[str, Any]) -> Any:
     """A value as JSON; an empty list for a file or many numbers."""
-    shape = shape_of(column)
-    if shape is None:
+    found = shaped(column)
+    if found is None or found.kind.texts:
         return example(subject.manifest, column)
-    if column.get("type") == "text":
-        return TEXT
-    made: Any = [] if file_of(column) is not None or _is_long(column) else 0.0
-    for size in reversed(shape if made == 0.0 else []):
+    if found.file is not None or found.long:
+        return []
+    made: Any = 0.0
+    for size in reversed(found.shape):
         made = [made] * size
     return made
-
-
-def _is_long(column: Mapping[str, Any]) -> bool:
-    shape = shape_of(column)
-    return shape is not None and column.get("type") != "text" and math.prod(shape) > MOST_NUMBERS
 
 
 def _client(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
@@ -114,7 +113,7 @@ def _client(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
     imports = []
     if not inputs:
         imports = ["import json", ""]
-    elif any(file_of(each) is not None for each in inputs):
+    elif _files(inputs):
         imports = ["from pathlib import Path", ""]
     if any(value.startswith("np.") for _, value in values):
         imports = [*imports, "import numpy as np"]
@@ -137,12 +136,12 @@ def _client(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
 
 def _for_client(subject: Subject, column: Mapping[str, Any]) -> str:
     """A value in Python."""
-    if (file := file_of(column)) is not None:
-        return f'Path("{file.name}")'
-    shape = shape_of(column)
-    if shape is not None and column.get("type") != "text":
-        return f"np.zeros({shape}).tolist()"
-    return f"{_value(subject, column)!a}"
+    found = shaped(column)
+    if found is not None and found.file is not None:
+        return f'Path("{found.file[0]}")'
+    if found is not None and not found.kind.texts:
+        return f"np.zeros({found.shape}).tolist()"
+    return f"{example(subject.manifest, column)!a}"
 
 
 def _onnx(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
@@ -154,8 +153,8 @@ def _onnx(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
 
 def _for_onnx(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> str:
     """A value with the comma after it, and a comment if it is a date or has a shape."""
-    if (shape := shape_of(column)) is not None:
-        return f"np.zeros({shape}),  # {'its ids' if column.get('type') == 'text' else 'its values'}"
+    if (found := shaped(column)) is not None:
+        return f"np.zeros({found.shape}),  # {'its ids' if found.kind.texts else 'its values'}"
     value, (first, _) = example(manifest, column), extent(manifest, column) or (0.0, 0.0)
     if is_time(column):
         return f"{first!r},  # {moment(first)}"

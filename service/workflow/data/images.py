@@ -1,5 +1,7 @@
 """Images as arrays. Pillow decodes them: `decode_image` is safe in the threads of a server, see `image_headers`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -42,7 +44,8 @@ def check_image(data: bytes | BinaryIO, *, most_bytes: int = MOST_BYTES, most_pi
     if not isinstance(data, bytes):
         data = data.read(most_bytes + 1)
     header = _checked_header(data, most_bytes, most_pixels)
-    _load(header, "RGB", (1, 1))
+    with decoder_errors():
+        to_array(_load(header, "RGB", (1, 1)), "RGB", (1, 1))
     width, height = (header.height, header.width) if header.orientation > 4 else (header.width, header.height)
     return ImageFacts(header.format, width, height, 1 if header.grey else 3, header.frames)
 
@@ -72,7 +75,20 @@ def decode_image(
     height, width = size
     across = (height, width) if header.orientation > 4 else (width, height)
     mode = "L" if channels == 1 else "RGB"
-    return to_array(_load(header, mode, across), mode, across, header.orientation)
+    with decoder_errors():
+        return to_array(_load(header, mode, across), mode, across, header.orientation)
+
+
+@contextmanager
+def decoder_errors() -> Iterator[None]:
+    """Says of whatever error a decoder raises, about bytes of a stranger, that the file is truncated or damaged."""
+    try:
+        yield
+    except (BadImage, MemoryError):
+        raise
+    except Exception as error:
+        ends = isinstance(error, EOFError) or "truncated" in str(error)
+        raise (truncated() if ends else damaged()) from error
 
 
 def to_array(image: "PIL.Image.Image", mode: str, size: tuple[int, int], orientation: int = 1) -> Numbers:
@@ -100,16 +116,11 @@ def _checked_header(data: bytes, most_bytes: int, most_pixels: int) -> Header:
 
 def _load(header: Header, mode: str, size: tuple[int, int]) -> "ImageFile":
     """The first frame. A JPEG file is decoded to an eighth, a quarter or half if that is still `DRAFT` times the size."""
-    try:
-        image = opened(header)
-        if image.size != (header.width, header.height):
-            raise damaged()
-        image.draft(mode, (DRAFT * size[0], DRAFT * size[1]))
-        image.load()
-    except (BadImage, MemoryError):
-        raise
-    except Exception as error:  # of a decoder, about bytes of a stranger
-        raise (truncated() if "truncated" in str(error) else damaged()) from error
+    image = opened(header)
+    if image.size != (header.width, header.height):
+        raise damaged()
+    image.draft(mode, (DRAFT * size[0], DRAFT * size[1]))
+    image.load()
     return image
 
 

@@ -45,7 +45,8 @@ def survey(path: Path, media_type: str, options: ReadingOptions | None = None, m
         scratch = Path(folder)
         members = members_of(path)
         if media_type in (NPZ, NPY) or is_array(path) or is_archive_of_arrays(members):
-            found = survey_arrays(path, NPY if is_array(path) else NPZ, options, scratch, most_bytes)
+            alone = is_array(path) or (media_type == NPY and not members)
+            found = survey_arrays(path, NPY if alone else NPZ, options, scratch, most_bytes)
         elif is_archive_of_files(members):
             found = survey_files(path, options, scratch, most_bytes)
         else:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import numpy as np
 
-from service.workflow.data.image_headers import BadImage, Header, damaged, read_header, truncated
-from service.workflow.data.images import MOST_PIXELS, opened, to_array
+from service.workflow.data.image_headers import BadImage, Header, damaged, read_header
+from service.workflow.data.images import MOST_PIXELS, decoder_errors, opened, to_array
 from service.workflow.data.table import Numbers
 from service.workflow.data.video_containers import DEMUXERS, NoVideoDecoder, frames, picture, shown_size, times
 
@@ -31,7 +31,7 @@ VIDEO_TYPES = {
 READ = "MP4, MOV, WebM, Matroska, AVI and animated GIF, WebP and PNG are read"
 MOST_BYTES = 256 * 2**20
 MOST_FRAMES = 20_000  # of a clip: 11 minutes at 30 a second
-MOST_ANIMATION_PIXELS = 10**10  # of all frames of a GIF, WebP or PNG file, each of which is drawn on the one before
+MOST_ANIMATION_PIXELS = 2 * 10**9  # of all frames of a GIF, WebP or PNG file, each of which is drawn on the one before
 LIGHT_PIXELS = 10**8  # likewise
 
 
@@ -72,8 +72,9 @@ def check_video(data: bytes | BinaryIO) -> VideoFacts:
     if form in DEMUXERS:
         return _check_container(data, form)
     header = _animation(data)
-    for _ in _animation_frames(header, header.frames):
-        pass
+    with decoder_errors():
+        for image in _animation_frames(header, header.frames):
+            to_array(image, "RGB", (1, 1))
     width, height = (header.height, header.width) if header.orientation > 4 else (header.width, header.height)
     return VideoFacts(form, width, height, 1 if header.grey else 3, header.frames)
 
@@ -95,9 +96,10 @@ def decode_video(data: bytes, count: int, size: tuple[int, int], channels: Liter
     header = _animation(data)
     wanted, found = sampled(header.frames, count), {}
     across = size if header.orientation > 4 else size[::-1]
-    for position, image in enumerate(_animation_frames(header, wanted[-1] + 1)):
-        if position in wanted:
-            found[position] = to_array(image, mode, across, header.orientation)
+    with decoder_errors():
+        for position, image in enumerate(_animation_frames(header, wanted[-1] + 1)):
+            if position in wanted:
+                found[position] = to_array(image, mode, across, header.orientation)
     return np.stack([found[position] for position in wanted])
 
 
@@ -144,20 +146,15 @@ def _check_size(width: int, height: int, frames: int) -> None:
 
 def _animation_frames(header: Header, count: int) -> "Iterator[Image]":
     """The first frames."""
-    try:
-        image = opened(header)
-        # What an animated PNG file shows where animations are not known is a frame for Pillow, but not for the file.
-        first = 1 if getattr(image, "default_image", False) else 0
-        for position in range(count):
-            image.seek(first + position)
-            image.load()
-            if image.width > header.width or image.height > header.height:
-                raise damaged()
-            yield image
-    except (BadImage, MemoryError):
-        raise
-    except Exception as error:  # of a decoder, about bytes of a stranger
-        raise (truncated() if isinstance(error, EOFError) or "truncated" in str(error) else damaged()) from error
+    image = opened(header)
+    # What an animated PNG file shows where animations are not known is a frame for Pillow, but not for the file.
+    first = 1 if getattr(image, "default_image", False) else 0
+    for position in range(count):
+        image.seek(first + position)
+        image.load()
+        if image.width > header.width or image.height > header.height:
+            raise damaged()
+        yield image
 
 
 def _check_container(data: bytes, form: str) -> VideoFacts:

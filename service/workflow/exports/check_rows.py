@@ -17,6 +17,7 @@ from service.workflow.encode import raw_dtype
 from service.workflow.exports import shaped_rows
 from service.workflow.exports.export import Source
 from service.workflow.exports.shaped_rows import FAR
+from service.workflow.look.examples import Examples
 from service.workflow.look.points import Points
 from service.workflow.signature import Input
 
@@ -62,12 +63,12 @@ def _real_rows(source: Source, points: Points | None) -> Table:
     known: Mapping[str, Sequence[Scalar | None]] = {} if points is None else points.features
     found = max(map(len, known.values()), default=0)
     count = min(found or DRAWN, shaped_rows.most_rows(source.signature.inputs) or found or DRAWN)
-    draw = np.random.default_rng(SEED)
+    draw, examples = np.random.default_rng(SEED), None if points is None else points.examples
     columns: dict[str, Numbers | Texts] = {}
     for at, each in enumerate(source.signature.inputs):
-        values = known.get(each.name)
+        values = None if COLUMN_TYPES[each.type].shaped else known.get(each.name)
         shown = None if values is None or len(values) != found else _from_points(each, values[:count])
-        column = _drawn(source, at, count, draw) if shown is None else shown
+        column = _drawn(source, at, count, draw, examples) if shown is None else shown
         columns[each.name] = column if takes_missing(source, at) else _without_missing(column)
     return Table(columns)
 
@@ -75,8 +76,6 @@ def _real_rows(source: Source, points: Points | None) -> Table:
 def _from_points(each: Input, values: Sequence[Scalar | None]) -> Numbers | Texts:
     """A column of points, as a table keeps it."""
     kind = COLUMN_TYPES[each.type]
-    if kind.shaped:
-        return _texts([value if isinstance(value, str) else None for value in values])
     found = [None if value is None else _value(kind, value) for value in values]
     if kind.texts:
         return _texts([None if value is None else _exact(each, str(value)) for value in found])
@@ -99,12 +98,15 @@ def _exact(each: Input, text: str) -> str:
     return categories[int(code[0]) - 1] if code[0] > 0 else text
 
 
-def _drawn(source: Source, at: int, count: int, draw: np.random.Generator) -> Numbers | Texts:
-    """A column of random values: of the vocabulary, or around the mean of the training part where that is known."""
+def _drawn(
+    source: Source, at: int, count: int, draw: np.random.Generator, examples: Examples | None
+) -> Numbers | Texts:
+    """A column of random values: of the vocabulary, or around the mean of the training part where that is known; examples of the
+    data where values have a shape."""
     each = source.signature.inputs[at]
     kind = COLUMN_TYPES[each.type]
     if isinstance(kind, ShapedType):
-        return shaped_rows.drawn(source, each, kind, count, draw)
+        return shaped_rows.column(source, each, kind, count, draw, examples)
     if kind.texts:
         codes = draw.integers(-1, len(each.categories or []) + 1, count).astype(np.int32)
         return Texts(codes, [*(each.categories or []), _unknown(each)])

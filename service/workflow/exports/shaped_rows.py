@@ -1,4 +1,4 @@
-"""Values that have a shape, for the rows that an export is checked with: random ones, and edge cases."""
+"""Values that have a shape, for the rows that an export is checked with: examples of the data, random ones, and edge cases."""
 
 import math
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.encode import shaped_inputs
 from service.workflow.exports.export import Source
+from service.workflow.look.examples import Examples, Picture
 from service.workflow.signature import Input
 
 MOST_NUMBERS = 2**20  # of all tensors of a batch together, which bounds the memory of its forward
@@ -30,9 +31,42 @@ def most_rows(inputs: Sequence[Input]) -> int | None:
     return max(LEAST_ROWS, MOST_NUMBERS // max(1, sum(sizes))) if sizes else None
 
 
-def drawn(source: Source, of: Input, kind: ShapedType, count: int, draw: np.random.Generator) -> Shaped:
-    """A column of random values: texts of words in several scripts, pixels, ids, or numbers around the mean of the training part,
-    of which some are missing."""
+def column(
+    source: Source, of: Input, kind: ShapedType, count: int, draw: np.random.Generator, examples: Examples | None
+) -> Shaped:
+    """A column that begins with the examples of the data that there are of this input; the other values are random."""
+    found = [] if examples is None else [each for each in _seen(of, examples) if each is not None][:count]
+    made = _drawn(source, of, kind, count, draw)
+    if isinstance(made, Texts):
+        return Texts(made.codes, [*map(str, found), *made.values[len(found) :]])
+    for row, value in enumerate(found):
+        made[row] = value
+    return made
+
+
+def _seen(of: Input, examples: Examples) -> list[str | Numbers | None]:
+    """Texts, or images of the input's shape, whose pixels are repeated where the example is smaller."""
+    rows = [each for group in examples.groups for each in group.examples] + examples.worst
+    if of.name == examples.text:
+        return [each.text for each in rows]
+    if of.name != examples.picture or len(of.shape or []) != 3 or of.dtype != "uint8":
+        return []
+    return [None if each.picture is None else _stretched(each.picture, of.shape or []) for each in rows]
+
+
+def _stretched(picture: Picture, shape: Sequence[int]) -> Numbers | None:
+    """A picture as uint8 [channels, height, width]; None if it has other channels."""
+    channels, height, width = shape
+    if picture.channels != channels:
+        return None
+    pixels = np.frombuffer(picture.bytes, np.uint8).reshape(picture.height, picture.width, channels)
+    rows, columns = np.arange(height) * picture.height // height, np.arange(width) * picture.width // width
+    return np.asarray(pixels[rows][:, columns].transpose(2, 0, 1))
+
+
+def _drawn(source: Source, of: Input, kind: ShapedType, count: int, draw: np.random.Generator) -> Shaped:
+    """Random values: texts of words in several scripts, pixels, ids, or numbers around the mean of the training part, of which
+    some are missing."""
     if kind.texts:
         texts = [" ".join(draw.choice(WORDS, draw.integers(0, 30)).tolist()) for _ in range(count)]
         return Texts(np.arange(count, dtype=np.int32), texts)

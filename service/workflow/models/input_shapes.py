@@ -7,6 +7,8 @@ from typing import Self
 
 import torch
 
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.errors import invalid
 
 Shape = tuple[int, ...]
@@ -24,6 +26,12 @@ class InputTensor:
     shape: Shape
     type: str | None = None
     ids: int | None = None
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether its type says that the channels of pixels are the axis before rows and columns."""
+        kind = COLUMN_TYPES.get(self.type or "")
+        return isinstance(kind, ShapedType) and kind.channels_first
 
     def zeros(self, rows: int, device: str | None = None) -> torch.Tensor:
         """A tensor of this kind with `rows` rows."""

@@ -51,7 +51,7 @@ class RecurrentSpec(EncoderKind):
         """Texts, rows of numbers in time, and frames."""
         if of.ids is not None:
             return len(of.shape) == 1
-        return of.type != "image" and (len(of.shape) == 2 or frame_layout(of) is not None)
+        return len(of.shape) == 2 or frame_layout(of) is not None
 
     def encoder(self, of: InputTensor) -> Encoder:
         """The mean of the outputs."""
@@ -70,4 +70,4 @@ class RecurrentSpec(EncoderKind):
 
 def frame_layout(of: InputTensor) -> ImageLayout | None:
     """How each frame of a video [T, C, H, W], or of a tensor of 4 dimensions, is an image; None if it is neither."""
-    return layout_of(of.shape[1:], tensor=of.type != "video") if len(of.shape) == 4 else None
+    return layout_of(of.shape[1:], tensor=not of.channels_first) if len(of.shape) == 4 else None

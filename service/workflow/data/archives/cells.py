@@ -2,10 +2,12 @@
 them. The bytes are copied to a file, which is then like an archive of files."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from service.workflow.data.archives.directory import LONGEST_PATH
 from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.formats.columnar import ColumnarFile
 from service.workflow.data.image_headers import BadImage, read_header
@@ -17,10 +19,11 @@ from service.workflow.errors import InvalidData
 
 BYTES, PATH = "bytes", "path"  # fields of an object that is a file
 IMAGE = "image"
+TRIED = 100  # cells of a column of bytes, one of which is an image if it holds images
 
 
 def file_columns(table: ColumnarFile) -> list[str]:
-    """The columns of an open file that hold images: objects with bytes, or bytes of which the first are an image."""
+    """The columns of an open file that hold images: objects with bytes, or bytes among whose first cells is an image."""
     return [name for name in table.names if _holds_files(table, name)]
 
 
@@ -30,7 +33,7 @@ def _holds_files(table: ColumnarFile, name: str) -> bool:
     dtype = table.dtypes[name]
     if isinstance(dtype, pl.Struct):
         return any(field.name == BYTES and field.dtype == pl.Binary for field in dtype.fields)
-    return dtype == pl.Binary and _is_image(next((each for each, _ in _cells(table, name) if each), b""))
+    return dtype == pl.Binary and any(map(_is_image, islice((each for each, _ in _cells(table, name) if each), TRIED)))
 
 
 def _is_image(content: bytes) -> bool:
@@ -54,8 +57,19 @@ def _cells(table: ColumnarFile, name: str) -> Iterator[tuple[bytes | None, str]]
             series = series.struct.field(BYTES)
         for at, content in enumerate(series):
             path = None if paths is None else paths[at]
-            yield content, f"row {row + 1}{f' ({path})' if path else ''}"
+            yield content, f"row {row + 1}{f' ({path[:LONGEST_PATH]})' if path else ''}"
             row += 1
+
+
+def cell_of(table: ColumnarFile, name: str, row: int) -> bytes | None:
+    """The bytes in a cell of a column that holds images, None if there are none."""
+    import polars as pl
+
+    series = table.cell(name, row)
+    if isinstance(series.dtype, pl.Struct):
+        series = series.struct.field(BYTES)
+    content: bytes | None = next(iter(series), None)
+    return content
 
 
 def extract(table: ColumnarFile, name: str, path: Path) -> Files:

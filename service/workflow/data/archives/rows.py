@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from service.workflow.data.archives.directory import LONGEST_PATH
 from service.workflow.data.archives.layout import FILE_NAME, Layout
 from service.workflow.data.formats.compression import CHUNK, archive_errors
 from service.workflow.data.formats.table_file import Batch, TableFile
@@ -73,7 +74,7 @@ def named_files(table: TableFile, layout: Layout) -> tuple[list[int], list[tuple
             wanted = (name or "").strip().removeprefix("./")
             at = known.get(wanted, MISSING)
             if wanted and at == MISSING:
-                absent.append((len(positions), wanted))
+                absent.append((len(positions), wanted[:LONGEST_PATH]))
             positions.append(at)
     return positions, absent
 

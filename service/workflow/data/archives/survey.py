@@ -160,7 +160,11 @@ class _Files:
         write_thumbnails(files.path.with_name(THUMBNAILS), thumbnails(files, self.kind, facts, chosen))
         first = range(min(len(facts), HEAD_ROWS))
         head = [{self.kind: shown_file(row, files.names[row], facts[row])} for row in first]
-        return file_column(self.kind, self.kind, files.names, facts, chosen), head
+        column = file_column(self.kind, self.kind, files.names, facts, chosen)
+        if labels is not None:  # beside each small picture
+            shown = {"labels": [labels[row] for row in chosen]}
+            column = column.model_copy(update={"statistics": column.statistics | shown})
+        return column, head
 
 
 def _kind(names: Sequence[str], options: ReadingOptions) -> str | None:

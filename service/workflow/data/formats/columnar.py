@@ -37,6 +37,12 @@ class ColumnarFile(TableFile):
             self._check_each(names)
             raise
 
+    def cell(self, name: str, row: int) -> "pl.Series":
+        """One cell of a column, [1]; [0] if there is no such row."""
+        import polars as pl
+
+        return self._frame.select(pl.nth(self.names.index(name))).slice(row, 1).collect().to_series(0)
+
     def _check_each(self, names: Sequence[str]) -> None:
         """Reads the columns one by one to find one that cannot be read."""
         for name in names:

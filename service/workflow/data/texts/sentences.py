@@ -10,6 +10,7 @@ FEWEST_WORDS = 4  # of a text, on average
 TRIED = 5000  # texts; the first ones
 LONGEST_TRIED = 2000  # characters of a text
 _PUNCTUATION = ".,;:!?\"'()[]{}«»“”‘’„…-–—/*\u060c\u061f\u3001\u3002\uff01\uff0c\uff1f"
+_PLACE = re.compile(r"(?:\w+://|\w:\\|\\\\|(?:\.{1,2}|~)?/)")  # a path or an address, which may have spaces
 _CODE = re.compile(r"[\d_=@#&|<>{}:/\\]")
 # Of scripts that put no spaces between words: Thai to Lao, Burmese, Khmer, Japanese and Chinese. A word has about two of them.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
@@ -37,7 +38,7 @@ def wording_of(texts: Iterable[str]) -> Wording:
     for text in texts:
         count += 1
         characters += len(text)
-        for at, word in enumerate(text[:LONGEST_TRIED].split()):
+        for at, word in enumerate([text] if _PLACE.match(text) else text[:LONGEST_TRIED].split()):
             bare = word.strip(_PUNCTUATION)
             as_words = max(1.0, len(_UNSPACED.findall(bare)) / 2) if bare else 0.0
             words += as_words
@@ -52,5 +53,5 @@ def wording_of(texts: Iterable[str]) -> Wording:
 
 
 def _is_a_word(text: str) -> bool:
-    """Whether it has letters, and nothing that codes, paths and numbers have."""
-    return _CODE.search(text) is None and any(map(str.isalpha, text))
+    """Whether it has letters, and nothing that codes, paths and numbers have; or is a run of words without spaces."""
+    return _UNSPACED.search(text) is not None or (_CODE.search(text) is None and any(map(str.isalpha, text)))

@@ -166,6 +166,10 @@ class ColumnType(ABC):
         """Fields of `Input` that follow from the column's schema."""
         return {}
 
+    def manifest_fault(self, of: "Input") -> str | None:
+        """What is wrong with an input of this type in the manifest of a bundle, after a JSON pointer; None if nothing is."""
+        return None
+
     def fitted_fields(self, column: Values, of: "Input") -> dict[str, Any]:
         """Fields of the input `of` that are learned from the training rows [n]; only called if `fits_fields`."""
         return {}

@@ -86,7 +86,9 @@ class Image(ShapedType):
     """An image, kept as uint8 [channels, height, width] of the size that the feature says."""
 
     name: ClassVar[str] = "image"
+    channels_first: ClassVar[bool] = True
     augments: ClassVar[bool] = True
+    file_example: ClassVar[tuple[str, str] | None] = ("photo.jpg", "image/jpeg")
     no_target: ClassVar[str | None] = "holds images"
     files: ClassVar[bool] = True
     media_types: ClassVar[tuple[str, ...]] = tuple(IMAGE_TYPES)
@@ -115,6 +117,11 @@ class Image(ShapedType):
         """uint8 [channels, height, width]."""
         assert isinstance(feature, ImageFeature)  # noqa: S101 - as above
         return {"shape": [feature.channels, *(feature.size or ())], "dtype": "uint8"}
+
+    def in_words(self, shape: Sequence[int]) -> str:
+        """Colours and size."""
+        channels, height, width = shape
+        return f"{'grey' if channels == 1 else 'colour'} images, resized to {height} × {width} pixels (height × width)"
 
     def to_tensor(self, of: "Input", column: Values, cache: TensorCache) -> "Tensor":
         """Decodes files in threads; arrays of pixels are stretched if they have another size."""

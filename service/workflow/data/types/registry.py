@@ -17,7 +17,6 @@ COLUMN_TYPES: dict[str, ColumnType] = {
         Category(),
         Boolean(),
         Datetime(),
-        Text(),
         Image(),
         Text(),
         Video(),

@@ -27,6 +27,10 @@ class ShapedType(ColumnType):
 
     shaped: ClassVar[bool] = True
     raw_columns: ClassVar[int] = 0  # it has none: its tensor is beside the columns of a table
+    file_example: ClassVar[tuple[str, str] | None] = (
+        None  # the name and media type of a value that is a file, in model cards
+    )
+    channels_first: ClassVar[bool] = False  # whether the channels of pixels are the first axis before rows and columns
     augments: ClassVar[bool] = False  # whether `augment` changes anything
     files: ClassVar[bool] = False  # whether a value of a request may be the bytes of a file
     media_types: ClassVar[tuple[str, ...]] = ()  # of a request's body that is one value; image/png, say, or video/*
@@ -55,6 +59,10 @@ class ShapedType(ColumnType):
         Raises:
             InvalidData: a value cannot be read; its row, and its file if it has one, are named.
         """
+
+    def in_words(self, shape: Sequence[int]) -> str:
+        """What values of this shape are, in model cards."""
+        return f"arrays of {' × '.join(map(str, shape))} numbers"
 
     def blank(self, of: "Input", rows: int) -> "Tensor":
         """A raw tensor [rows, *shape] of zeros."""

@@ -124,6 +124,10 @@ class Text(ShapedType):
             length = min(MOST_NGRAMS, most)
         return feature.model_copy(update={**filled, "length": feature.length or int(max(1, length))})
 
+    def in_words(self, shape: Sequence[int]) -> str:
+        """How much of a text is read."""
+        return f"texts, of each the first {shape[0]:,} n-grams or pieces"
+
     def shaped_fields(self, feature: Feature) -> dict[str, Any]:
         """The shape [length] and the encoding, as yet without a vocabulary."""
         assert isinstance(feature, TextFeature)  # noqa: S101 - it was validated as one
@@ -142,6 +146,15 @@ class Text(ShapedType):
             smallest, largest = encoding.ngrams or NGRAMS
             most = most_ngrams(max((len(normalized(each)) for each in texts), default=0), (smallest, largest))
         return {"shape": [max(1, min(_length(of), most))], "text": encoding}
+
+    def manifest_fault(self, of: "Input") -> str | None:
+        """Without one length, or without an encoding that can be used."""
+        if of.shape is None or len(of.shape) != 1 or of.shape[0] > LONGEST:
+            return f"/shape: expected one length, of at most {LONGEST} ids"
+        if of.text is None:
+            return "/text: expected how its texts become ids"
+        fault = of.text.fault()
+        return None if fault is None else f"/text: {fault}"
 
     def ids(self, of: "Input") -> int | None:
         """The number of buckets, or the size of the vocabulary."""

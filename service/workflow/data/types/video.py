@@ -51,6 +51,8 @@ class Video(ShapedType):
     """A video, kept as uint8 [frames, channels, height, width]."""
 
     name: ClassVar[str] = "video"
+    channels_first: ClassVar[bool] = True
+    file_example: ClassVar[tuple[str, str] | None] = ("clip.mp4", "video/mp4")
     no_target: ClassVar[str | None] = "holds videos"
     files: ClassVar[bool] = True
     media_types: ClassVar[tuple[str, ...]] = ("video/*", *(each for each in VIDEO_TYPES if each.startswith("image/")))
@@ -78,6 +80,12 @@ class Video(ShapedType):
         """uint8 [frames, channels, height, width]."""
         assert isinstance(feature, VideoFeature)  # noqa: S101 - as above
         return {"shape": [feature.frames, feature.channels, *(feature.size or ())], "dtype": "uint8"}
+
+    def in_words(self, shape: Sequence[int]) -> str:
+        """Frames, colours and size."""
+        frames, channels, height, width = shape
+        colours = "grey" if channels == 1 else "colour"
+        return f"{frames} {colours} frames of each video, resized to {height} × {width} pixels (height × width)"
 
     def to_tensor(self, of: "Input", column: Values, cache: TensorCache) -> "Tensor":
         """Decodes files in threads of this process, which is that of an attempt; they were checked when they were uploaded."""

@@ -1,7 +1,5 @@
 """The networks of our kinds of models, described by the modules of torch.nn and of `modeling_networks.py`, which builds them."""
 
-from contextlib import suppress
-
 from torch import nn
 
 from service.workflow import losses
@@ -44,10 +42,13 @@ def describe(source: Source) -> Description:
         case LayersSpec() as kind:
             return {"name": "Sequential", "layers": _layers(kind, inputs, outputs, head)}
         case EncoderKind() | FusionSpec():
-            with suppress(LookupError):  # of a plug-in, which may bring an encoder
+            try:
                 return describe_module(source.model.network)
-    message = f"models of the kind {shown(source.spec.model.kind)} come from a plug-in, whose module `modeling.py` cannot build"
-    raise ExportFailed(f"{message}; the export state_dict has its tensors")
+            except LookupError as error:  # a plug-in may bring an encoder
+                what = f"the network has the module {shown(str(error.args[0]))}, which comes"
+        case other:
+            what = f"models of the kind {shown(other.kind)} come"
+    raise ExportFailed(f"{what} from a plug-in, whose code is not exported; the export state_dict has its tensors")
 
 
 def _head(head: nn.Module | None) -> Description:

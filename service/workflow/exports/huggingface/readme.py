@@ -2,7 +2,7 @@
 (https://github.com/huggingface/hub-docs/blob/main/modelcard.md) and how to use the folder."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,11 @@ from service.workflow.card.columns import example
 from service.workflow.card.contents import document
 from service.workflow.card.document import Block, Code, CodeBlock, Paragraph, Section
 from service.workflow.card.recorded import find, mapping
+from service.workflow.card.shaped import shaped
 from service.workflow.card.to_markdown import to_markdown
 from service.workflow.card.usage import MOST_INPUTS
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.exports.export import Source
 from service.workflow.parts import PARTS
 from service.workflow.tasks import Task
@@ -41,15 +44,28 @@ def readme(source: Source) -> str:
 
 def metadata(source: Source) -> dict[str, str | list[str]]:
     """The fields of the metadata."""
-    regression = source.signature.task is Task.REGRESSION
     metrics = dict.fromkeys(name for part in PARTS for name in mapping(source.manifest, "metrics", part))
     return {
         **_license(find(source.manifest, "spec", "license")),
         "library_name": "pytorch",
-        "pipeline_tag": "tabular-regression" if regression else "tabular-classification",
-        "tags": ["modelwright", "tabular", str(source.signature.task), source.spec.model.kind],
+        **_pipeline(source),
+        "tags": ["modelwright", *_kinds_of_data(source), str(source.signature.task), source.spec.model.kind],
         "metrics": [METRICS.get(name, name) for name in metrics],
     }
+
+
+def _kinds_of_data(source: Source) -> list[str]:
+    """What the inputs are, in the Hub's words."""
+    inputs = source.signature.inputs
+    return list(dict.fromkeys(each.type if COLUMN_TYPES[each.type].shaped else "tabular" for each in inputs))
+
+
+def _pipeline(source: Source) -> dict[str, str]:
+    """The Hub's name of the task, if it has one for these inputs (https://huggingface.co/tasks)."""
+    kinds, regression = _kinds_of_data(source), source.signature.task is Task.REGRESSION
+    if len(kinds) > 1 or kinds == ["tensor"] or (regression and kinds != ["tabular"]):
+        return {}
+    return {"pipeline_tag": f"{kinds[0]}-{'regression' if regression else 'classification'}"}
 
 
 def _license(name: object) -> dict[str, str | list[str]]:
@@ -63,27 +79,49 @@ def _license(name: object) -> dict[str, str | list[str]]:
 
 
 def _usage(source: Source) -> list[Block]:
-    inputs = source.signature.inputs
-    row = {each.name: example(source.manifest, each.model_dump()) for each in inputs[:MOST_INPUTS]}
+    inputs = [each.model_dump(mode="json") for each in source.signature.inputs]
     return [
         Paragraph(
             [
-                "It needs Python 3.11, torch and safetensors, and nothing of Modelwright. ",
-                Code("modeling.py"),
-                " is the same file for every model; it builds the network that ",
+                f"It needs {_requirements(source)}, and nothing of Modelwright. The files ",
+                Code("modeling*.py"),
+                " are the same for every model; they build the network that ",
                 Code("config.json"),
-                " describes, and says which values it reads.",
+                " describes, and say which values they read.",
             ]
         ),
-        CodeBlock("python", _python(row, wide=len(inputs) > MOST_INPUTS)),
+        CodeBlock("python", _python(source, inputs[:MOST_INPUTS], wide=len(inputs) > MOST_INPUTS)),
         Paragraph(["Or, for the rows of a CSV file, one prediction a line as JSON:"]),
         CodeBlock("sh", "python modeling.py rows.csv"),
     ]
 
 
-def _python(row: Mapping[str, Any], *, wide: bool) -> str:
-    lines = ["from modeling import load", "", "model = load()", "row = {"]
-    lines += [f"    {name!a}: {value!a}," for name, value in row.items()]
+def _requirements(source: Source) -> str:
+    inputs = source.signature.inputs
+    packages = ["Python 3.11", "torch", "safetensors"]
+    files = any(
+        isinstance(kind, ShapedType) and kind.file_example for kind in (COLUMN_TYPES[each.type] for each in inputs)
+    )
+    packages += ["Pillow"] if files else []
+    packages += ["tokenizers"] if any(each.text and each.text.encoding == "bpe" for each in inputs) else []
+    return f"{', '.join(packages[:-1])} and {packages[-1]}"
+
+
+def _python(source: Source, inputs: Sequence[Mapping[str, Any]], *, wide: bool) -> str:
+    values = [_value(source, each) for each in inputs]
+    lines = ["import torch"] if any(each["type"] == "tensor" for each in inputs) else []
+    lines += ["from modeling import load", "", "model = load()", "row = {"]
+    lines += [f"    {each['name']!a}: {value}," for each, value in zip(inputs, values, strict=True)]
     if wide:
         lines.append('    # … and so on for each of `model.config["inputs"]`')
     return "\n".join([*lines, "}", "print(model.predict([row]))"])
+
+
+def _value(source: Source, each: Mapping[str, Any]) -> str:
+    """A value in Python: the path of a file, an array of zeros, or a plain value."""
+    found = shaped(each)
+    if found is not None and found.file is not None:
+        return '"clip.gif"' if each["type"] == "video" else f'"{found.file[0]}"'  # which is read without FFmpeg
+    if found is not None and each["type"] == "tensor":
+        return f"torch.zeros({list(found.shape)})"
+    return f"{example(source.manifest, each)!a}"

@@ -39,7 +39,7 @@ class ImageLayout:
 def image_layout(of: InputTensor) -> ImageLayout | None:
     """How an input is an image: an image is [C, H, W]; a tensor [H, W], [C, H, W], or [H, W, C] if its last axis has 1 or 3
     entries and its first has not. None if it is none."""
-    return None if of.ids is not None else layout_of(of.shape, tensor=of.type != "image")
+    return None if of.ids is not None else layout_of(of.shape, tensor=not of.channels_first)
 
 
 def layout_of(shape: Shape, tensor: bool) -> ImageLayout | None:

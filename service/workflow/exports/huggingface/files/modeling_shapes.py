@@ -112,10 +112,10 @@ def opened(value: Any) -> tuple[Image, int]:
 
     if isinstance(value, str) and value.startswith("data:"):
         value = base64.b64decode(value.partition(",")[2])
+    if isinstance(value, (str, Path)):
+        value = Path(value).read_bytes()
     if isinstance(value, (bytes, bytearray)):
-        value = io.BytesIO(value)
-    if isinstance(value, (str, Path, io.BytesIO)):
-        value = Image.open(value, formats=FORMATS)
+        value = Image.open(io.BytesIO(value), formats=FORMATS)
     if not isinstance(value, Image.Image):
         raise ValueError("it is no image")
     exif = Image.Exif()
