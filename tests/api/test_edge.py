@@ -72,7 +72,10 @@ def test_json_of_the_wrong_shape(http: httpx.Client, line: dict[str, Any], metho
 def test_a_body_of_another_type(http: httpx.Client, line: dict[str, Any], method: str, path: str) -> None:
     for given in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "image/png"):
         answer = http.request(method, path, content=b"{}", headers={"Content-Type": given})
-        assert problem(answer) == (415, "unsupported_media_type")
+        refused = (415, "unsupported_media_type")
+        if given == "multipart/form-data" and path.endswith("/predictions"):
+            refused = (400, "invalid_request")  # a form may have the values, but this one has no boundary
+        assert problem(answer) == refused
 
 
 @pytest.mark.parametrize("given", ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON"])

@@ -121,11 +121,13 @@ def test_the_number_of_json_lines_is_unlimited_but_not_their_length(
 def test_p04_forms_of_many_fields_are_refused(
     http: httpx.Client, line: dict[str, Any], method: str, path: str, media_type: str, most: int
 ) -> None:
-    """10,000 fields; the fields of data sets are in tests/api/test_forms.py."""
+    """10,000 fields; what forms of data sets and predictions may have is in tests/api/test_forms.py and
+    test_image_predictions.py."""
     field = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
     body = field * 10_000 + b"--b--\r\n"
     answer = http.request(method, path, content=body, headers={"Content-Type": "multipart/form-data; boundary=b"})
-    refused = (422, "invalid_request") if "datasets" in path else (415, "unsupported_media_type")
+    takes_forms = "datasets" in path or path.endswith("/predictions")
+    refused = (422, "invalid_request") if takes_forms else (415, "unsupported_media_type")
     assert (answer.status_code, answer.json()["code"]) == refused
 
 
