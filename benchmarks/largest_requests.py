@@ -4,11 +4,13 @@ routes are included automatically; for a new format, or a new JSON document, the
 import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import polars as pl
+from PIL import Image
 
 from benchmarks.costly_requests import (
     CSV,
@@ -35,7 +37,15 @@ HEADERS = 60_000  # bytes, about: as many as a head may have
 FORM = "multipart/form-data"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ARROW_FILE, ARROW = "application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream"
-PARAMETERS = {"job_id": "JOB", "version": "1", "alias": "largest", "label": "largest", "plot": "data", "export": "onnx"}
+PARAMETERS = {
+    "job_id": "JOB",
+    "version": "1",
+    "alias": "largest",
+    "label": "largest",
+    "plot": "data",
+    "export": "onnx",
+    "item": "0",
+}
 SPARE = "spare"  # the model that is deleted, unloaded or rolled back, so that the others stay
 Make = Callable[[], bytes]
 
@@ -73,6 +83,22 @@ def _form() -> bytes:
     return head + _uploaded_csv() + b"\r\n--b--\r\n"
 
 
+def _pictures() -> bytes:
+    """As many pictures as make the process that checks them work for about as long as for the largest table."""
+    picture, target = io.BytesIO(), io.BytesIO()
+    Image.new("L", (64, 64)).save(picture, "PNG")
+    with zipfile.ZipFile(target, "w") as archive:
+        for at in range(UPLOADED // 10):
+            archive.writestr(f"{at % 2}/{at}.png", picture.getvalue())
+    return target.getvalue()
+
+
+def _arrays() -> bytes:
+    target = io.BytesIO()
+    np.savez(target, x=np.zeros((UPLOADED, 2), np.float32), y=np.arange(UPLOADED) % 2)
+    return target.getvalue()
+
+
 def _tensor() -> bytes:
     tensor = b'"name":"x","shape":[%d,1],"datatype":"FP32",' % ROWS
     return b'{"inputs":[{' + tensor + b'"data":[' + b",".join([b"1.5"] * ROWS) + b"]}]}"
@@ -98,6 +124,9 @@ UPLOADS: dict[str, Make] = {
     ARROW: lambda: _arrow(_two(), file=False),
     "application/octet-stream": lambda: table(_two()),
     FORM: _form,
+    "application/zip": _pictures,
+    "application/x-npz": _arrays,
+    "application/x-npy": lambda: npy(np.zeros((UPLOADED, 2), np.float32)),
 }
 PREDICTIONS: dict[str, Make] = {
     JSON: lambda: _rows(b"instances", b'{"x":1.5}'),

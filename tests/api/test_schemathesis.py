@@ -46,7 +46,7 @@ def test_the_service_conforms_to_its_openapi_document(own: tuple[Server, str], t
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
     command += [f"{server.url}/openapi.json", "--no-color", "--phases", os.environ.get("PHASES", "examples,fuzzing")]
     command += ["--max-examples", os.environ.get("CASES", "3"), "--continue-on-failure"]
-    command += ["--header", f"Authorization: {BEARER}"]
+    command += ["--header", f"Authorization: {BEARER}", "--request-timeout", "120"]  # an export may take a minute
     done = subprocess.run(  # noqa: S603 - our own
         command,
         cwd=tmp_path,  # for its cache

@@ -54,7 +54,7 @@ def test_from_a_zip_file_of_images_to_the_answer_about_a_picture(visit: Visit, h
     expect(page.get_by_label("Size", exact=True)).to_have_attribute("aria-invalid", "true")
     page.get_by_label("Size", exact=True).fill("6")
     page.get_by_label("Mirror").select_option("yes")
-    page.get_by_label("Epochs").fill("2")
+    page.locator("[data-pointer='/training/epochs']").fill("2")
     expect(page.get_by_text("Ready to train")).to_be_visible()
     if EVERY_FORM:
         check_axe(page, axe)

@@ -125,4 +125,5 @@ def test_a_network_is_built_again(kind: str, fields: dict[str, object], inputs: 
     again.load_state_dict(own.state_dict(), assign=True)
     rows = random(inputs, 3)
     with torch.inference_mode():
-        assert torch.equal(again.eval()(rows), own(rows))
+        # Convolutions may differ in the last bit by where their tensors are in memory.
+        assert torch.allclose(again.eval()(rows), own(rows), rtol=0, atol=1e-6)

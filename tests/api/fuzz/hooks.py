@@ -13,6 +13,9 @@ BYTES = (
     "application/vnd.apache.parquet",
     "application/vnd.apache.arrow.file",
     "application/vnd.apache.arrow.stream",
+    "application/x-npy",
+    "application/x-npz",
+    "video/*",
 )
 KEPT = ("line", "table")
 
