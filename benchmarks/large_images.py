@@ -15,8 +15,6 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ import httpx
 import numpy as np
 import psutil
 from PIL import Image
+
+from benchmarks.open_large import serve
 
 IMAGES = int(os.environ.get("IMAGES", "60000"))
 KILLS = int(os.environ.get("KILLS", "10"))
@@ -43,39 +43,16 @@ SPEC: dict[str, Any] = {
 }
 
 
-@contextmanager
-def serve(home: Path) -> Iterator[tuple[httpx.Client, psutil.Process]]:
-    """A service on the home."""
-    log = home.with_suffix(".log")
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | SETTINGS)  # noqa: S603
-    try:
-        while not (address := re.search(r"http://127\.0\.0\.1:[1-9]\d*(?=\D)", log.read_text())):
-            time.sleep(0.01)
-        with httpx.Client(base_url=address[0], timeout=3600) as http:
-            while http.get("/readyz").status_code != 200:
-                time.sleep(0.01)
-            yield http, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def pictures(path: Path, count: int, side: int, quality: int = 90, most_bytes: int | None = None) -> int:
-    """Writes an archive of JPEG files in a folder for each class, and returns their number. A class has its own brightness."""
-    draw, written = np.random.default_rng(0), 0
+def pictures(path: Path, count: int, side: int) -> None:
+    """Writes an archive of JPEG files in a folder for each class. A class has its own brightness."""
+    draw = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for at in range(count):
             coarse = draw.integers(0, 120, (8, 8, 3)) + 12 * (at % CLASSES)
             picture = Image.fromarray(coarse.astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
             file = io.BytesIO()
-            picture.save(file, "JPEG", quality=quality)
+            picture.save(file, "JPEG", quality=90)
             archive.writestr(f"{at % CLASSES}/{at}.jpg", file.getvalue())
-            written += 1
-            if most_bytes is not None and path.stat().st_size >= most_bytes:
-                break
-    return written
 
 
 def upload(http: httpx.Client, name: str, path: Path) -> float:
@@ -139,15 +116,15 @@ def newest_checkpoint(folder: Path) -> str | None:
 def under_a_limit(home: Path, folder: Path) -> None:
     """The first rows of the table."""
     archive = folder / "pictures.zip"
-    count = pictures(archive, IMAGES, 64)
+    pictures(archive, IMAGES, 64)
     os.environ["BENCHMARK_HOME"] = str(home)
-    with serve(home) as (http, service):
+    with serve(home, SETTINGS) as (http, service):
         took = upload(http, "pictures", archive)
         whole = train(http, service, "whole", 0)
         killed = train(http, service, "killed", KILLS)
-    size = count * 3 * 64 * 64 / 1e6
+    size = IMAGES * 3 * 64 * 64 / 1e6
     equal = "the same digest" if whole["digest"] == killed["digest"] else "ANOTHER DIGEST"
-    print(f"| {count:,} images of 64 px, {archive.stat().st_size / 1e6:.0f} MB of JPEG: upload | {took:.1f} s | |")  # noqa: T201
+    print(f"| {IMAGES:,} images of 64 px, {archive.stat().st_size / 1e6:.0f} MB of JPEG: upload | {took:.1f} s | |")  # noqa: T201
     print(  # noqa: T201
         f"| its training: {size:.0f} MB once decoded; most memory that is no page cache | {whole['most'] / 1e6:.0f} MB, "
         f"{whole['seconds']:.0f} s | ≤ {LIMIT / 1e6:.0f} MB |"
@@ -161,7 +138,7 @@ def beside_predictions(home: Path, folder: Path) -> None:
     """The rows about an upload of 1 GB."""
     archive = folder / "photos.zip"
     photos(archive)
-    with serve(home) as (http, service):
+    with serve(home, SETTINGS) as (http, service):
         rows = [{"x": float(at), "y": 2.0 * at} for at in range(40)]
         spec = {
             "model_name": "line",

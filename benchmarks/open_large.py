@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -75,16 +75,16 @@ def write_zeros(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[tuple[httpx.Client, psutil.Process]]:
-    """A service on the home."""
+def serve(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[tuple[httpx.Client, psutil.Process]]:
+    """A service on the home, with these environment variables beside those of this process."""
     log = home.with_suffix(".log")
     with log.open("wb") as output:
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
-        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(settings or {})})  # noqa: S603
     try:
         while not (address := re.search(r"http://127\.0\.0\.1:[1-9]\d*(?=\D)", log.read_text())):
             time.sleep(0.01)
-        with httpx.Client(base_url=address[0], timeout=600) as http:
+        with httpx.Client(base_url=address[0], timeout=3600) as http:
             while http.get("/readyz").status_code != 200:
                 time.sleep(0.01)
             yield http, psutil.Process(process.pid)

@@ -77,11 +77,17 @@ def raw_features(inputs: Sequence[Input], columns: Mapping[str, Values]) -> torc
 def raw_inputs(inputs: Sequence[Input], columns: Mapping[str, Values], cache: TensorCache | None = None) -> Tensors:
     """The raw features of all inputs: those of the columns of a table; and if values of an input have a shape, a dict with them
     and with a tensor [n, *shape] for each such input, which the cache allocates."""
-    of_table, shaped = table_inputs(inputs), shaped_inputs(inputs)
+    shaped = shaped_inputs(inputs)
     if not shaped:
         return raw_features(inputs, columns)
     cache = cache or TensorCache()
     tensors = {each.name: kind.to_tensor(each, columns[each.name], cache) for each, kind in shaped}
+    return beside_columns(inputs, columns, tensors)
+
+
+def beside_columns(inputs: Sequence[Input], columns: Mapping[str, Values], tensors: dict[str, torch.Tensor]) -> Tensors:
+    """The raw features of the columns of a table, if there are any, and the raw tensors of the other inputs, by name."""
+    of_table = table_inputs(inputs)
     return {FEATURES: raw_features(of_table, columns), **tensors} if of_table else tensors
 
 

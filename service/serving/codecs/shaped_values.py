@@ -18,10 +18,9 @@ from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.data.values import InvalidValue
-from service.workflow.encode import raw_features, table_inputs
+from service.workflow.encode import beside_columns, raw_features
 from service.workflow.errors import InvalidData
 from service.workflow.input_tensors import Tensors
-from service.workflow.models.input_shapes import FEATURES
 from service.workflow.signature import Input, Signature
 from service.workflow.spec_base import MOST_FAULTS, shown
 
@@ -49,8 +48,7 @@ def raw_of(signature: Signature, columns: Mapping[str, Any]) -> Tensors:
     if not signature.shaped:
         return raw_features(signature.inputs, columns)
     shaped = {each.name: columns[each.name] for each in signature.inputs if each.shape is not None}
-    of_table = table_inputs(signature.inputs)
-    return {FEATURES: raw_features(of_table, columns), **shaped} if of_table else shaped
+    return beside_columns(signature.inputs, columns, shaped)
 
 
 def bare(of: Input, row: Any) -> bool:
