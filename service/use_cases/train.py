@@ -24,6 +24,7 @@ from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import RequestedColumn, Table
 from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
+from service.workflow.heap import trimmed_heap
 from service.workflow.history import History
 from service.workflow.learn import TrainingResult, learn
 from service.workflow.look.available import available
@@ -53,7 +54,8 @@ def train(attempt: Attempt) -> dict[str, Any]:
         AttemptPutOff: the store, or a disk, cannot be used now.
     """
     try:
-        return _train(attempt)
+        with trimmed_heap():
+            return _train(attempt)
     except TrainingDiverged as error:
         raise AttemptFailed("training_diverged", str(error)) from error
     except (InvalidData, InvalidSpec) as error:  # of a large model, which was not tried before it was taken
