@@ -18,8 +18,9 @@ from service.workflow.models.kind import ModelKind
 from service.workflow.models.mlp import MLPSpec, Width
 from service.workflow.models.recipes import one_cycle
 from service.workflow.spec_base import nearest, shown
+from service.workflow.tasks import Task
 
-RATE, WEIGHT_DECAY = 0.005, 0.05
+RATE, WEIGHT_DECAY, SMOOTHING = 0.005, 0.05, 0.05
 
 
 class _Encoders:
@@ -46,13 +47,20 @@ class FusionSpec(ModelKind):
     """An encoder for each input, of the kind of model that is the default for it (`mlp` for the columns of a table, which are
     named `features` together), joined by fully connected layers.
 
-    Training defaults: `one_cycle` of `recipes.py` with the work of all encoders together, a learning rate of 0.005 and weight
-    decay 0.05.
+    For classes and labels each encoder has a head of its own as well, which learns by its own loss, and the answer is the mean
+    of all heads' probabilities (late fusion: Wang, Tran, Feiszli: "What makes training multi-modal classification networks
+    hard?", CVPR 2020, arXiv 1905.12681): else the input that is learned first leaves the others nothing to learn.
+
+    Training defaults: `one_cycle` of `recipes.py` with the work of all encoders together, a learning rate of 0.005, weight
+    decay 0.05, and label smoothing 0.05 for classes.
     """
 
     kind: Literal["fusion"] = "fusion"
     encoders: dict[str, Annotated[ModelKind, _Encoders]] | None = Field(
         default=None, max_length=256, description="the kind of model that is the encoder of an input, by its name"
+    )
+    own_heads: bool | None = Field(
+        default=None, description="whether each encoder also has a head of its own: by default for classes and labels"
     )
     hidden: list[Width] = Field(default=[128], max_length=64, description="the width of each layer that joins them")
     dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -61,6 +69,11 @@ class FusionSpec(ModelKind):
         """That of the input's encoder."""
         given = (self.encoders or {}).get(name)
         return "ngrams" if given is None else given.text_encoding(name)
+
+    def for_task(self, task: Task) -> Self:
+        """With the default for its heads: the mean of numbers would be no better than its worst part."""
+        own = task is not Task.REGRESSION if self.own_heads is None else self.own_heads
+        return self.model_copy(update={"own_heads": own})
 
     def sized(self, rows: int, inputs: InputShapes) -> Self:
         """With an encoder for each input, and its sizes."""
@@ -82,7 +95,7 @@ class FusionSpec(ModelKind):
         """By the formulas above."""
         kinds = self.sized(rows, inputs).encoders or {}
         work = sum(each.work(inputs.by_name[name]) for name, each in kinds.items() if isinstance(each, EncoderKind))
-        return one_cycle(rows, work, RATE, WEIGHT_DECAY)
+        return {**one_cycle(rows, work, RATE, WEIGHT_DECAY), "loss": {"label_smoothing": SMOOTHING}}
 
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The joined encoders, fully connected layers, a Linear and the head."""
@@ -93,6 +106,8 @@ class FusionSpec(ModelKind):
             encoders.append(kind.encoder(of))
         joined = Joined(list(inputs.by_name), encoders)
         layers = hidden_layers(joined.width, self.hidden, self.dropout)
+        if self.own_heads and len(encoders) > 1:
+            return EachHeaded(joined, layers, outputs, head, self.dropout)
         return Headed(joined, layers, joined.width, outputs, head)
 
 
@@ -123,6 +138,35 @@ class Joined(Encoder):
 
     def forward(self, x: Tensor | dict[str, Tensor]) -> Tensor:
         """From the inputs to [n, width]."""
+        return torch.cat(self.answers(x), dim=1)
+
+    def answers(self, x: Tensor | dict[str, Tensor]) -> list[Tensor]:
+        """The normalised answers of each encoder, [n, its width]."""
         given = {self.names[0]: x} if isinstance(x, Tensor) else x
         parts = zip(self.names, self.encoders, self.norms, strict=True)
-        return torch.cat([norm(encoder(given[name])) for name, encoder, norm in parts], dim=1)
+        return [norm(encoder(given[name])) for name, encoder, norm in parts]
+
+
+class EachHeaded(Headed):
+    """Joined encoders with layers to the outputs, and a head on each encoder: an ensemble whose first member sees all inputs, and
+    each other one only its own. From the inputs to [members · n, outputs], member after member."""
+
+    encoder: Joined
+
+    def __init__(
+        self, joined: Joined, layers: list[nn.Module], outputs: int, head: nn.Module | None, dropout: float
+    ) -> None:
+        super().__init__(joined, layers, joined.width, outputs, head)
+        self.members = 1 + len(joined.encoders)
+        ends: list[nn.Module] = [] if head is None else [head]
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Dropout(dropout), nn.Linear(each.normalized_shape[0], outputs), *ends)
+            for each in joined.norms
+            if isinstance(each, nn.LayerNorm)
+        )
+
+    def forward(self, x: Any) -> Tensor:
+        """From the inputs to [members · n, outputs]."""
+        answers = self.encoder.answers(x)
+        own = [head(answer) for head, answer in zip(self.heads, answers, strict=True)]
+        return torch.cat([self.output(torch.cat(answers, dim=1)), *own])

@@ -24,6 +24,10 @@ class ModelKind(SpecBase):
 
     kind: str
 
+    def for_task(self, task: Task) -> Self:
+        """The same kind with the defaults that depend on the task."""
+        return self
+
     def sized(self, rows: int, inputs: InputShapes) -> Self:
         """The same kind with the sizes that the spec leaves out, for this number of training rows."""
         return self

@@ -19,7 +19,7 @@ from service.workflow.models.encoders import (
     Transformer,
 )
 from service.workflow.models.encoders.image import Block
-from service.workflow.models.fusion import Joined
+from service.workflow.models.fusion import EachHeaded, Joined
 from service.workflow.models.mlp import Residual
 
 Description = dict[str, Any]  # of a module: `{"name": class, argument: value, …}`
@@ -34,6 +34,9 @@ def describe_module(module: nn.Module) -> Description:
     """
     name = type(module).__name__
     match module:
+        case EachHeaded():
+            joined, output, heads = describe_module(module.encoder), describe_module(module.output), _all(module.heads)
+            return {"name": name, "encoder": joined, "output": output, "layers": heads}
         case Headed():
             return {"name": name, "encoder": describe_module(module.encoder), "output": describe_module(module.output)}
         case Joined():

@@ -35,9 +35,28 @@ class Joined(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
 
     def forward(self, x: Tensor | dict[str, Tensor]) -> Tensor:
+        return torch.cat(self.answers(x), dim=1)
+
+    def answers(self, x: Tensor | dict[str, Tensor]) -> list[Tensor]:
         given = {self.names[0]: x} if isinstance(x, Tensor) else x
         parts = zip(self.names, self.encoders, self.norms, strict=True)
-        return torch.cat([norm(encoder(given[name])) for name, encoder, norm in parts], dim=1)
+        return [norm(encoder(given[name])) for name, encoder, norm in parts]
+
+
+class EachHeaded(nn.Module):
+    """Joined encoders with layers to the outputs, and a head on each encoder alone: [members · n, outputs], member after
+    member."""
+
+    def __init__(self, *heads: nn.Module, encoder: Joined, output: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.output = output
+        self.heads = nn.ModuleList(heads)
+
+    def forward(self, x: Tensor | dict[str, Tensor]) -> Tensor:
+        answers = self.encoder.answers(x)
+        own = [head(answer) for head, answer in zip(self.heads, answers, strict=True)]
+        return torch.cat([self.output(torch.cat(answers, dim=1)), *own])
 
 
 class Columns(nn.Module):
@@ -217,7 +236,7 @@ def mean_of_real(steps: Tensor, real: Tensor | None) -> Tensor:
 MODULES: dict[str, type[nn.Module]] = {
     each.__name__: each
     for each in (
-        *(Headed, Joined, Columns, ChannelsFirst, ConvNet, Block, Patches),
+        *(Headed, Joined, EachHeaded, Columns, ChannelsFirst, ConvNet, Block, Patches),
         *(Bag, Tokens, Steps, Recurrent, Transformer),
     )
 }
