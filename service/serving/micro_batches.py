@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ ALONE_ROWS = 512  # rows from which on a light request is computed alone
 
 Observe = Callable[[ServedVersion, str, float, int], None]  # a stage, its seconds, and how many requests had it
 Result = bytes | Exception
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -84,6 +86,23 @@ class MicroBatches:
         work = warm.work * rows
         return work <= self._light or self._taken + min(1.0, work / FULL_PLACE_WORK) <= self._places
 
+    @property
+    def has_free_thread(self) -> bool:
+        """Whether `run_alone` would start at once, before no other."""
+        return self._free > 0 and not self._heavy_queue
+
+    def run_alone(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Runs all the work of one prediction in a free thread."""
+        self._free -= 1
+        done = self._pool.submit(work)
+        # Not when the answer is no longer awaited: the thread may still work then.
+        done.add_done_callback(partial(_schedule_end, asyncio.get_running_loop(), self._free_thread))
+        return asyncio.wrap_future(done)
+
+    def _free_thread(self, _: object) -> None:
+        self._free += 1
+        self._run_next()
+
     def withdraw(self, pending: PendingPrediction) -> None:
         """Removes a prediction that is no longer needed from the queue."""
         waiting = self._heavy_queue.get(pending.version, [])
@@ -121,7 +140,7 @@ class MicroBatches:
                 self._free -= 1
                 loop = asyncio.get_running_loop()
                 done = self._pool.submit(compute, batch, self._observe)
-                done.add_done_callback(partial(_schedule_end, loop, self._heavy_end, batch))
+                done.add_done_callback(partial(_schedule_end, loop, partial(self._heavy_end, batch)))
         if self._light_queue and not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._run_next, context=self._context)
@@ -165,14 +184,9 @@ class MicroBatches:
         self._run_next()
 
 
-def _schedule_end(
-    loop: asyncio.AbstractEventLoop,
-    ended: Callable[[list[PendingPrediction], Future[list[Result]]], None],
-    batch: list[PendingPrediction],
-    done: Future[list[Result]],
-) -> None:
+def _schedule_end(loop: asyncio.AbstractEventLoop, ended: Callable[[Future[T]], None], done: Future[T]) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended
-        loop.call_soon_threadsafe(ended, batch, done)
+        loop.call_soon_threadsafe(ended, done)
 
 
 def _take(waiting: list[PendingPrediction], most_work: int) -> list[PendingPrediction]:

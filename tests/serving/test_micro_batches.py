@@ -1,6 +1,7 @@
 """Micro-batches: waiting requests share a forward, failures stay separate, and the queue is bounded."""
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -210,3 +211,22 @@ def test_non_finite_numbers_are_null_in_a_shared_batch() -> None:
     rows = np.array([[float("nan")], [2.0], [float("inf")]], dtype=np.float32)
     bodies = json_bodies(VERSION, model, rows, [1, 2])
     assert [numbers(body) for body in bodies] == [[None], [2.0, None]]
+
+
+def test_a_thread_that_works_alone_is_free_when_it_has_ended_not_when_its_answer_is_no_longer_awaited() -> None:
+    may_end = threading.Event()
+
+    async def run() -> None:
+        made = batches()
+        abandoned = made.run_alone(lambda: may_end.wait(60))
+        assert not made.has_free_thread
+        abandoned.cancel()
+        await asyncio.sleep(0)
+        assert not made.has_free_thread
+        may_end.set()
+        while not made.has_free_thread:
+            await asyncio.sleep(0.001)
+        assert await made.run_alone(lambda: "answered") == "answered"
+        made.close()
+
+    asyncio.run(run())

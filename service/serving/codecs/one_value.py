@@ -12,6 +12,7 @@ from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.signature import Signature
 
 MOST_NAMED = 5  # inputs, in messages
+SMALL_PIXELS = 2**20  # decoded in some milliseconds
 
 
 def media_types() -> list[str]:
@@ -24,7 +25,12 @@ def decoder(media_type: str) -> Decoder | None:
     """The decoder of a body of this media type, in lower case; None if no value is one."""
     if not any(isinstance(kind, ShapedType) and kind.takes(media_type) for kind in COLUMN_TYPES.values()):
         return None
-    return Decoder(bytes, partial(_read, media_type), in_loop=MOST_BYTES, memory_of=lambda _: 0)
+    return Decoder(bytes, partial(_read, media_type), in_loop=MOST_BYTES, memory_of=lambda _: 0, is_small=_is_small)
+
+
+def _is_small(warm: Warm, body: bytes) -> bool:
+    of = warm.signature.inputs[0]
+    return of.shape is not None and 0 < kind_of(of).pixels(body) <= SMALL_PIXELS
 
 
 def _read(media_type: str, warm: Warm, body: bytes) -> Rows:

@@ -103,9 +103,9 @@ class Video(ShapedType):
         try:
             if not is_light(value):
                 return 0
+            header = read_header(value, animated=True)
         except BadImage:
             return 0
-        header = read_header(value, animated=True)
         return header.width * header.height * COPIES[header.format]
 
     def from_request(self, of: "Input", values: Sequence[Any]) -> Values:
