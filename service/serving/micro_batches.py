@@ -86,7 +86,6 @@ class MicroBatches:
         work = warm.work * rows
         return work <= self._light or self._taken + min(1.0, work / FULL_PLACE_WORK) <= self._places
 
-    @property
     def has_free_thread(self) -> bool:
         """Whether `run_alone` would start at once, before no other."""
         return self._free > 0 and not self._heavy_queue

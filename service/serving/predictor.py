@@ -123,7 +123,7 @@ class Predictor:
             request.version = known
             self._check_room(warm, request.decoder, request.body)
         encoder, warm, decoded, quick = await self._decode(request)
-        if not quick and self._batches.has_free_thread and request.decoder.is_small(warm, decoded):
+        if not quick and self._batches.has_free_thread() and request.decoder.is_small(warm, decoded):
             return await self._predict_in_one_thread(request, encoder, warm, decoded, began)
         read = partial(_read, request, warm, decoded)
         rows = request.decoder.read(warm, decoded) if quick else await self._run(request, read)

@@ -219,12 +219,12 @@ def test_a_thread_that_works_alone_is_free_when_it_has_ended_not_when_its_answer
     async def run() -> None:
         made = batches()
         abandoned = made.run_alone(lambda: may_end.wait(60))
-        assert not made.has_free_thread
+        assert not made.has_free_thread()
         abandoned.cancel()
         await asyncio.sleep(0)
-        assert not made.has_free_thread
+        assert not made.has_free_thread()
         may_end.set()
-        while not made.has_free_thread:
+        while not made.has_free_thread():
             await asyncio.sleep(0.001)
         assert await made.run_alone(lambda: "answered") == "answered"
         made.close()
