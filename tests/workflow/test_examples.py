@@ -1,6 +1,6 @@
 """Examples of images and texts that are recorded with a model, and the charts that show them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,6 +44,10 @@ class Sentence(ShapedType):
     def to_tensor(self, of: Input, column: Values, cache: TensorCache) -> Tensor:
         """Nothing of the text."""
         return torch.zeros(len(column), 4, dtype=torch.int64)
+
+    def from_request(self, of: Input, values: Sequence[Any]) -> Values:
+        """Texts."""
+        return np.asarray(values)
 
     def ids(self, of: Input) -> int | None:
         """One."""

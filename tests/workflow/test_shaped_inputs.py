@@ -1,7 +1,7 @@
 """An input whose values have a shape is a tensor of its own beside the columns of a table, from table to trained model."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -59,6 +59,10 @@ class Grid(ShapedType):
         made = cache.empty((len(column), 1, SIDE, SIDE), torch.uint8)
         made.copy_(torch.from_numpy(column))
         return made
+
+    def from_request(self, of: Input, values: Sequence[Any]) -> Values:
+        """Arrays of the shape."""
+        return np.stack(values)
 
     def augment(self, feature: Feature, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Mirrors half of the grids."""

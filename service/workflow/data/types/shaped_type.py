@@ -80,13 +80,13 @@ class ShapedType(ColumnType):
         """How many pixels reading a value of a request takes in memory at once, as far as its header says."""
         return 0
 
+    @abstractmethod
     def from_request(self, of: "Input", values: Sequence[Any]) -> Values:
         """A column from values of a request, for `to_tensor`: texts, or bytes if `files`; None is a missing one.
 
         Raises:
             InvalidValue: the first value that is not of this type, with its row.
         """
-        raise NotImplementedError
 
     def ids(self, of: "Input") -> int | None:
         """How many different values there are, if they are whole numbers that a network looks up; None if they are scaled."""
