@@ -1,6 +1,6 @@
 """Memory that glibc keeps of freed blocks.
 
-Until 2.38, glibc does not find the holes that aligned blocks leave, which are all that torch allocates, and takes new memory
+glibc (2.36 does) may not find the holes that aligned blocks leave, which are all that torch allocates, and takes new memory
 beside them (https://sourceware.org/bugzilla/show_bug.cgi?id=14581). So a training that repeats the same step can grow by
 hundreds of megabytes, of which it uses none. `malloc_trim` gives their pages back.
 """
@@ -12,10 +12,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 BETWEEN = 0.25  # seconds
-GROWN, MORE = (
-    1.25,
-    64 * 2**20,
-)  # times what was used after the last time, and bytes: what a step needs is not given back in vain
+# Trimmed when it has grown by these since the last time, so that what a step needs is not given back in vain.
+GROWN, MORE = 1.25, 64 * 2**20  # times, and bytes
 STATUS = Path("/proc/self/status")
 
 

@@ -29,9 +29,8 @@ from service.workflow.state import State
 from service.workflow.training_loop import AfterStep, Report, train
 
 PREDICTED_ROWS = 65_536  # of columns of a table, at once
-FORWARD_BYTES = (
-    8 * 2**20
-)  # of a forward of values that have a shape: larger blocks leave glibc's heap twice as large, in holes
+# Of a forward of values that have a shape. Larger blocks leave glibc's heap twice as large, in holes.
+FORWARD_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
