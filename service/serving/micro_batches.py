@@ -17,7 +17,7 @@ import torch
 from service.serving.codecs.codec import Rows, split
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.forward import Array, forward
-from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction
+from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction, Waiter
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.workflow.errors import WorkflowError
@@ -90,16 +90,32 @@ class MicroBatches:
         """Whether `run_alone` would start at once, before no other."""
         return self._free > 0 and not self._heavy_queue
 
-    def run_alone(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Runs all the work of one prediction in a free thread."""
-        self._free -= 1
-        done = self._pool.submit(work)
-        # Not when the answer is no longer awaited: the thread may still work then.
-        done.add_done_callback(partial(_schedule_end, asyncio.get_running_loop(), self._free_thread))
-        return asyncio.wrap_future(done)
+    def run_alone(self, work: Callable[[], Result], waiter: Waiter, deadline: float | None) -> None:
+        """Runs all the work of one prediction in a free thread.
 
-    def _free_thread(self, _: object) -> None:
+        Args:
+            work: gives the body of the answer, or its error, which it may raise.
+            waiter: receives either; before that a `DeadlineExceeded` if the deadline passes.
+            deadline: in seconds of `time.perf_counter`; None for none.
+        """
+        self._free -= 1
+        loop, late = asyncio.get_running_loop(), None
+        if deadline is not None:
+            left = deadline - time.perf_counter()
+            late = loop.call_later(max(0.0, left), _settle, waiter, DeadlineExceeded(), context=self._context)
+        done = self._pool.submit(work)
+        # The thread is free then, not when the answer is no longer awaited.
+        done.add_done_callback(partial(_schedule_end, loop, partial(self._alone_end, waiter, late)))
+
+    def _alone_end(self, waiter: Waiter, late: asyncio.TimerHandle | None, done: Future[Result]) -> None:
         self._free += 1
+        if late is not None:
+            late.cancel()
+        try:
+            result = done.result()
+        except Exception as error:
+            result = error
+        _settle(waiter, result)
         self._run_next()
 
     def withdraw(self, pending: PendingPrediction) -> None:
@@ -168,19 +184,23 @@ class MicroBatches:
     def _end(self, batch: Sequence[PendingPrediction], results: Sequence[Result]) -> None:
         now = time.perf_counter()
         for pending, result in zip(batch, results, strict=True):
-            if pending.waiter.done():
-                continue
-            if pending.deadline is not None and now > pending.deadline:
-                pending.waiter.set_exception(DeadlineExceeded())
-            elif isinstance(result, bytes):
-                pending.waiter.set_result(result)
-            else:
-                pending.waiter.set_exception(result)
+            late = pending.deadline is not None and now > pending.deadline
+            _settle(pending.waiter, DeadlineExceeded() if late else result)
 
     def _heavy_end(self, batch: list[PendingPrediction], done: Future[list[Result]]) -> None:
         self._free += 1
         self._end(batch, done.result())
         self._run_next()
+
+
+def _settle(waiter: Waiter, result: Result) -> None:
+    """Gives the result to a waiter that still waits."""
+    if waiter.done():
+        return
+    if isinstance(result, bytes):
+        waiter.set_result(result)
+    else:
+        waiter.set_exception(result)
 
 
 def _schedule_end(loop: asyncio.AbstractEventLoop, ended: Callable[[Future[T]], None], done: Future[T]) -> None:

@@ -75,12 +75,12 @@ class Predictor:
         self._batches.close()
 
     def start(self, request: PredictionRequest, make_waiter: Callable[[PredictionResult], Waiter]) -> bool:
-        """Starts a prediction if its model is in memory, its body small and its work light.
+        """Starts a prediction if its model is in memory, its body small and its work light; or if a free thread can do all of it.
 
         Args:
             request: only its `version` is changed.
-            make_waiter: makes, from the result without its body, what gets the body in this or the next iteration of the event
-                loop.
+            make_waiter: makes, from the result without its body, what gets the body: in this or the next iteration of the event
+                loop, or when the thread has ended.
 
         Returns:
             Whether it was started; a request that was not is for `predict`.
@@ -97,7 +97,7 @@ class Predictor:
         self._check_room(warm, decoder, body)
         read = decoder.in_event_loop(warm, body)
         if read is None:
-            return False
+            return self._start_alone(request, warm, make_waiter, began)
         decoded = decoder.decode(body)
         encoder = request.encoder(decoded)
         rows = read(warm, decoded)
@@ -124,13 +124,14 @@ class Predictor:
             self._check_room(warm, request.decoder, request.body)
         encoder, warm, decoded, quick = await self._decode(request)
         if not quick and self._batches.has_free_thread() and request.decoder.is_small(warm, decoded):
-            return await self._predict_in_one_thread(request, encoder, warm, decoded, began)
+            return await self._predict_alone(
+                request, warm, PredictionResult(_version(request), encoder, 0), decoded, began
+            )
         read = partial(_read, request, warm, decoded)
         rows = request.decoder.read(warm, decoded) if quick else await self._run(request, read)
         _take(request, 2 * _check_answer(warm, rows_in(rows)))
         waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        assert request.version is not None  # noqa: S101 - its model is loaded
-        result = PredictionResult(request.version, encoder, _unknown_categories(warm, rows))
+        result = PredictionResult(_version(request), encoder, _unknown_categories(warm, rows))
         pending = self._submit(request, warm, rows, encoder, waiter, began)
         try:
             light = self._batches.is_light(warm, rows_in(rows)) and not pending.in_thread
@@ -180,30 +181,53 @@ class Predictor:
             return await asyncio.wait_for(asyncio.shield(look_up), max(0.0, began + STORE_PATIENCE - now))
         return last
 
-    async def _predict_in_one_thread(
-        self, request: PredictionRequest, encoder: Encoder, warm: Warm, decoded: Any, began: float
-    ) -> PredictionResult:
-        """Reads the rows and computes their answers in one free thread: a change of threads takes as long as a small picture."""
-        version, waiter = request.version, asyncio.get_running_loop().create_future()
-        assert version is not None  # noqa: S101 - its model is loaded
-        warm.versions.add(version)
+    def _start_alone(
+        self,
+        request: PredictionRequest,
+        warm: Warm,
+        make_waiter: Callable[[PredictionResult], Waiter],
+        began: float,
+    ) -> bool:
+        """Starts a prediction of a small value in a free thread; returns whether it is small, and there is one."""
+        decoder, body = request.decoder, request.body
+        if not self._batches.has_free_thread() or not decoder.is_small(warm, body):
+            return False
+        decoded = decoder.decode(body)
+        result = PredictionResult(_version(request), request.encoder(decoded), 0)
+        self._run_alone(request, warm, result, decoded, make_waiter(result), began)
+        return True
 
-        def compute_alone() -> tuple[Result, int]:
+    async def _predict_alone(
+        self, request: PredictionRequest, warm: Warm, result: PredictionResult, decoded: Any, began: float
+    ) -> PredictionResult:
+        waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._run_alone(request, warm, result, decoded, waiter, began)
+        result.body = await self._wait_for(request, waiter)
+        return result
+
+    def _run_alone(
+        self,
+        request: PredictionRequest,
+        warm: Warm,
+        result: PredictionResult,
+        decoded: Any,
+        waiter: Waiter,
+        began: float,
+    ) -> None:
+        """Reads the rows and computes their answers in one free thread: a change of threads takes as long as a small picture."""
+        warm.versions.add(result.version)
+
+        def work() -> Result:
             rows = _read(request, warm, decoded)
             _take(request, 2 * _check_answer(warm, rows_in(rows)))
-            if waiter.done() or (request.deadline is not None and time.perf_counter() > request.deadline):
-                return DeadlineExceeded(), 0
-            pending = _pending(request, warm, rows, encoder, waiter)
-            self._observe(version, "parse", pending.since - began, 1)
-            return compute([pending], self._observe)[0], _unknown_categories(warm, rows)
+            result.unknown_categories = _unknown_categories(warm, rows)
+            if waiter.done():
+                return DeadlineExceeded()
+            pending = _pending(request, warm, rows, result.encoder, waiter)
+            self._observe(result.version, "parse", pending.since - began, 1)
+            return compute([pending], self._observe)[0]
 
-        try:
-            found, unknown = await self._wait_for(request, self._batches.run_alone(compute_alone))
-        finally:
-            waiter.cancel()
-        if isinstance(found, Exception):
-            raise found
-        return PredictionResult(version, encoder, unknown, found)
+        self._batches.run_alone(work, waiter, request.deadline)
 
     async def _decode(self, request: PredictionRequest) -> tuple[Encoder, Warm, Any, bool]:
         """Decodes the body, whose memory is released, and loads the model. Returns the encoder, the model, the decoded body, and
@@ -262,10 +286,14 @@ class Predictor:
         return await wait_for(future, request.deadline, request.disconnected)
 
 
-def _pending(request: PredictionRequest, warm: Warm, rows: Rows, encoder: Encoder, waiter: Waiter) -> PendingPrediction:
+def _version(request: PredictionRequest) -> ServedVersion:
     assert request.version is not None  # noqa: S101 - resolved before
+    return request.version
+
+
+def _pending(request: PredictionRequest, warm: Warm, rows: Rows, encoder: Encoder, waiter: Waiter) -> PendingPrediction:
     return PendingPrediction(
-        request.version,
+        _version(request),
         warm,
         rows,
         encoder,

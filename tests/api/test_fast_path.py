@@ -5,8 +5,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ import polars
 import pytest
 
 from tests.api.conftest import train
+from tests.api.raw_requests import OVER_ASGI, comparable, connected, headers_of, post_bytes, until_closed
 from tests.harness.server import Server
 from tests.harness.until import until
 
 PATH = "/v1/models/line/versions/1/predictions"
-OVER_ASGI = {"Content-Encoding": "identity"}  # no request with this header takes the fast path
 ONE = b'{"instances":[[0.5]]}'
 
 
@@ -138,36 +137,8 @@ def test_the_fast_path_answers_dialects_as_over_asgi(http: httpx.Client, line: d
     assert dict(headers_of(direct)) == dict(headers_of(over_asgi))
 
 
-def comparable(answer: httpx.Response) -> bytes:
-    """The body without the values that differ by request."""
-    return re.sub(rb'"request_id":"[^"]*",?', b"", answer.content)
-
-
-def headers_of(answer: httpx.Response) -> Iterator[tuple[str, str]]:
-    """The headers without those that differ by request."""
-    return (
-        (n.lower(), v) for n, v in answer.headers.items() if n.lower() not in ("date", "content-length", "request-id")
-    )
-
-
 def post(body: bytes, *lines: str, path: str = PATH) -> bytes:
-    head = [
-        f"POST {path} HTTP/1.1",
-        "Host: 127.0.0.1",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-    ]
-    return "\r\n".join([*head, *lines, "", ""]).encode() + body
-
-
-def connected(server: Server) -> "closing[socket.socket]":
-    host, port = server.url.removeprefix("http://").split(":")
-    return closing(socket.create_connection((host, int(port)), timeout=30))
-
-
-def until_closed(connection: socket.socket) -> bytes:
-    """Reads until the server closes."""
-    return b"".join(iter(lambda: connection.recv(65_536), b""))
+    return post_bytes(body, "Content-Type: application/json", *lines, path=path)
 
 
 def test_requests_on_one_connection_are_answered_in_their_order(server: Server, line: dict[str, Any]) -> None:

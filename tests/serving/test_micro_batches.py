@@ -217,8 +217,9 @@ def test_a_thread_that_works_alone_is_free_when_it_has_ended_not_when_its_answer
     may_end = threading.Event()
 
     async def run() -> None:
-        made = batches()
-        abandoned = made.run_alone(lambda: may_end.wait(60))
+        made, loop = batches(), asyncio.get_running_loop()
+        abandoned: asyncio.Future[bytes] = loop.create_future()
+        made.run_alone(lambda: b"late" if may_end.wait(60) else b"", abandoned, None)
         assert not made.has_free_thread()
         abandoned.cancel()
         await asyncio.sleep(0)
@@ -226,7 +227,61 @@ def test_a_thread_that_works_alone_is_free_when_it_has_ended_not_when_its_answer
         may_end.set()
         while not made.has_free_thread():
             await asyncio.sleep(0.001)
-        assert await made.run_alone(lambda: "answered") == "answered"
+        answered: asyncio.Future[bytes] = loop.create_future()
+        made.run_alone(lambda: b"answered", answered, None)
+        assert await answered == b"answered"
+        made.close()
+
+    asyncio.run(run())
+
+
+def test_a_deadline_passes_while_a_thread_works_alone() -> None:
+    may_end = threading.Event()
+
+    async def run() -> None:
+        made, loop = batches(), asyncio.get_running_loop()
+        late: asyncio.Future[bytes] = loop.create_future()
+        made.run_alone(lambda: b"late" if may_end.wait(60) else b"", late, time.perf_counter() + 0.01)
+        with pytest.raises(DeadlineExceeded):
+            await late
+        assert not made.has_free_thread()  # its thread cannot be stopped
+        may_end.set()
+        made.close()
+
+    asyncio.run(run())
+
+
+def test_work_alone_that_raises_gives_its_error_and_frees_the_thread() -> None:
+    def work() -> bytes:
+        raise Overloaded
+
+    async def run() -> None:
+        made = batches()
+        failed: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        made.run_alone(work, failed, time.perf_counter() + 60)
+        with pytest.raises(Overloaded):
+            await failed
+        assert made.has_free_thread()
+        made.close()
+
+    asyncio.run(run())
+
+
+def test_what_waits_behind_a_thread_that_works_alone_is_computed_when_it_has_ended() -> None:
+    may_end, model = threading.Event(), warm(Network())
+
+    async def run() -> None:
+        made, loop = batches(light=0), asyncio.get_running_loop()
+        alone: asyncio.Future[bytes] = loop.create_future()
+        made.run_alone(lambda: b"alone" if may_end.wait(60) else b"", alone, None)
+        behind = pending(model, torch.zeros(1, 3))
+        behind.waiter = waiter = loop.create_future()
+        made.submit(behind)
+        await asyncio.sleep(0)
+        assert made.waiting == 1
+        may_end.set()
+        assert await alone == b"alone"
+        assert len(numbers(await waiter)) == 1
         made.close()
 
     asyncio.run(run())

@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 import pytest
 import torch
+from torch import nn
 
 from service.model_reference import ModelReference
-from service.serving.codecs import DECODERS, ENCODERS, JSON, JSON_LINES
+from service.serving.codecs import DECODERS, ENCODERS, JSON, JSON_LINES, one_value
 from service.serving.errors import ClientGone, DeadlineExceeded, Overloaded
 from service.serving.micro_batches import MicroBatches
 from service.serving.prediction import PredictionRequest, PredictionResult
@@ -21,6 +22,12 @@ from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm, WarmModels
 from service.strict_json import NotStrictJson
 from service.workflow.errors import InvalidInstances
+from service.workflow.losses import OutputKind
+from service.workflow.model import Model
+from service.workflow.scaling import Scaling
+from service.workflow.signature import Input, Output, Signature
+from service.workflow.tasks import Task
+from tests.harness.pictures import picture
 from tests.serving.test_micro_batches import Network, warm
 
 ONE = b'{"instances":[[1,2,3]]}'
@@ -111,6 +118,62 @@ def test_start_answers_in_the_event_loop_what_predict_answers() -> None:
     with closing(setup.predictor):
         expected, found, cold, started = asyncio.run(both())
     assert found == expected and started and not cold
+
+
+def photos() -> Warm:
+    """A model of one image [3, 8, 8]."""
+    of = Input(name="image", type="image", shape=[3, 8, 8], dtype="uint8")
+    signature = Signature(task=Task("regression"), inputs=[of], outputs=[Output(name="y", type="number")])
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 1))
+    scalings = {"image": Scaling([3, 8, 8], 0)}
+    return Warm(Model(network, None, None, OutputKind.VALUE, signature.task, scalings, False, True), signature)
+
+
+def picture_request(body: bytes) -> PredictionRequest:
+    decoder = one_value.decoder("image/png")
+    assert decoder is not None
+    return PredictionRequest(ModelReference("m"), decoder, lambda _: ENCODERS[JSON], body, None)
+
+
+def test_start_answers_a_small_image_in_a_free_thread_and_leaves_others_to_predict() -> None:
+    setup, small, large = PredictorSetup(), picture(1, size=(8, 8)), picture(1, size=(1100, 1000))
+    setup.models.get(DOUBLES.digest, photos)
+    setup.looked_up.append(ModelReference("m"))
+
+    async def run() -> None:
+        def make(result: PredictionResult) -> "asyncio.Future[bytes]":
+            results.append(result)
+            return waiter
+
+        results: list[PredictionResult] = []
+        waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        assert setup.predictor.start(picture_request(small), make)
+        assert not setup.predictor.start(picture_request(small), make)  # the only thread has work
+        assert await waiter == (await setup.predictor.predict(picture_request(small))).body
+        assert [each.version for each in results] == [DOUBLES]
+        assert not setup.predictor.start(picture_request(large), make)
+        assert orjson.loads((await setup.predictor.predict(picture_request(large))).body)["model_version"] == 1
+
+    with closing(setup.predictor):
+        asyncio.run(run())
+
+
+def test_an_image_that_cannot_be_read_is_the_same_error_from_start_and_predict() -> None:
+    setup, cut = PredictorSetup(), picture(1, size=(64, 64))[:-30]
+    setup.models.get(DOUBLES.digest, photos)
+    setup.looked_up.append(ModelReference("m"))
+
+    async def run() -> None:
+        waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        assert setup.predictor.start(picture_request(cut), lambda _: waiter)
+        with pytest.raises(InvalidInstances) as direct:
+            await waiter
+        with pytest.raises(InvalidInstances) as predicted:
+            await setup.predictor.predict(picture_request(cut))
+        assert str(direct.value) == str(predicted.value)
+
+    with closing(setup.predictor):
+        asyncio.run(run())
 
 
 def test_waiting_ends_at_the_deadline_or_when_the_client_disconnects() -> None:

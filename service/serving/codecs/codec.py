@@ -34,8 +34,8 @@ class Decoder:
         most: the limit on a body in bytes, once decompressed.
         memory_of: gives about how many bytes of memory decoding a body takes beside it.
         most_rows: gives about how many rows a body has at most, without decoding it.
-        is_small: whether `read` takes about as long as a change of threads, and not the event loop: the thread of the forward
-            does it too.
+        is_small: whether `decode` leaves this body as it is, and `read` takes about as long as a change of threads, but too long
+            for the event loop: the thread of the forward does it too.
     """
 
     decode: Callable[[bytes], Any]
@@ -46,7 +46,7 @@ class Decoder:
     most: int = MOST_BYTES
     memory_of: Callable[[bytes], int] = memory_of
     most_rows: Callable[[bytes], int] = lambda _: 1
-    is_small: Callable[[Warm, Any], bool] = lambda *_: False
+    is_small: Callable[[Warm, bytes], bool] = lambda *_: False
 
     def in_event_loop(self, warm: Warm, body: bytes) -> Callable[[Warm, Any], Rows | None] | None:
         """The second step for this body in the event loop; None if a thread must do both steps."""

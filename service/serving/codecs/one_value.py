@@ -1,5 +1,6 @@
 """Bodies that are one value of a model with one input: an image, a video, or a plain text."""
 
+import math
 from functools import lru_cache, partial
 
 from service.serving.codecs.codec import MOST_BYTES, Decoder, Rows
@@ -13,6 +14,7 @@ from service.workflow.signature import Signature
 
 MOST_NAMED = 5  # inputs, in messages
 SMALL_PIXELS = 2**20  # decoded in some milliseconds
+SMALL_VALUE = 2**22  # numbers of the tensor that is made of them
 
 
 def media_types() -> list[str]:
@@ -30,7 +32,9 @@ def decoder(media_type: str) -> Decoder | None:
 
 def _is_small(warm: Warm, body: bytes) -> bool:
     of = warm.signature.inputs[0]
-    return of.shape is not None and 0 < kind_of(of).pixels(body) <= SMALL_PIXELS
+    if of.shape is None or math.prod(of.shape) > SMALL_VALUE:
+        return False
+    return 0 < kind_of(of).pixels(body) <= SMALL_PIXELS
 
 
 def _read(media_type: str, warm: Warm, body: bytes) -> Rows:
