@@ -126,7 +126,7 @@ def test_tensors_come_back(
     kept = x if x.dtype == np.uint8 else x.astype(np.float32)
     assert (column.name, column.type, column.statistics["shape"]) == ("x", "tensor", [*shape[1:]])
     assert column.statistics["dtype"] == str(kept.dtype)
-    assert column.statistics["mean"] == pytest.approx(float(kept.astype(np.float64).mean()), abs=1e-4)
+    assert column.statistics["mean"] == pytest.approx(float(kept.astype(np.float64).mean()), rel=1e-9, abs=1e-4)
     table = _read(folder, found)
     assert np.array_equal(_array(table), kept)
     of = Input(name="x", type="tensor", shape=[*shape[1:]], dtype="uint8" if x.dtype == np.uint8 else None)
