@@ -93,6 +93,14 @@ def _check_types(model: Model, signature: Signature) -> None:
             raise ValueError(f"{name} holds what is no finite number")
 
 
+def _check_calibration(model: Model, manifest: ModelManifest) -> None:
+    """A temperature of 0 or less would change the order of the classes, and the manifest must say what the model does."""
+    said = None if manifest.calibration is None else manifest.calibration.temperature
+    used = None if model.calibration is None else model.calibration.temperature.item()
+    if said != used:
+        raise ValueError(f"the temperature is {used}, and the manifest says {said}")
+
+
 def _check_size(warm: Warm, max_bytes: int) -> None:
     """Before anything is computed: a small bundle may need much memory for one row."""
     needed = warm.bytes + warm.cost.bytes
@@ -112,7 +120,7 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
         check_confusion(read)
     except (InvalidSpec, ValueError) as error:
         raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error, manifest)}") from error
-    summary = _check_tensors(spec, signature, files[STATE_DICT], max_bytes)
+    summary = _check_tensors(read, spec, files[STATE_DICT], max_bytes)
     _check_look(read, files)
     return summary
 
@@ -163,13 +171,15 @@ def _document(file: str, files: dict[str, Path], rule: str) -> Iterator[Any]:
         raise InvalidBundle(f"files/{file}", f"{rule}: {_first(error, document)}") from error
 
 
-def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_bytes: int) -> TensorSummary:
+def _check_tensors(manifest: ModelManifest, spec: ResolvedSpec, path: Path, max_bytes: int) -> TensorSummary:
+    signature = manifest.signature
     with path.open("rb") as file:
         if int.from_bytes(file.read(8), "little") > MOST_HEADER_BYTES:
             raise InvalidBundle(f"files/{STATE_DICT}", f"its header may have at most {MOST_HEADER_BYTES} bytes")
     try:
         warm = Warm(load(spec, signature, path), signature)
         _check_types(warm.model, signature)
+        _check_calibration(warm.model, manifest)
         _check_size(warm, max_bytes)
         with dry_run:
             predictions(warm, warm.blank_row())

@@ -41,6 +41,18 @@ class Start(BaseModel):
     digest: Word
 
 
+class Calibrated(BaseModel):
+    """The temperature that divides the logits, the rows of the validation part that it was fitted on, and their log loss and
+    expected calibration error before and after."""
+
+    temperature: Annotated[float, Field(gt=0)]
+    rows: Annotated[Count, Field(ge=1)]
+    log_loss_before: Annotated[float, Field(ge=0)]
+    log_loss_after: Annotated[float, Field(ge=0)]
+    ece_before: Annotated[float, Field(ge=0, le=1)]
+    ece_after: Annotated[float, Field(ge=0, le=1)]
+
+
 class ModelManifest(BaseModel):
     """The fields of a manifest that are read, with the bounds of what a training writes."""
 
@@ -58,6 +70,7 @@ class ModelManifest(BaseModel):
     data: Annotated[dict[Word, Word | int | float | None], Field(max_length=100)]
     training: Trained | None = None
     ranges: Annotated[dict[ColumnName, Range], Field(max_length=MOST_COLUMNS)] = {}
+    calibration: Calibrated | None = None
     initial: Start | None = None
     job: Word | None = None
 

@@ -18,6 +18,7 @@ from service.workflow.look.points import (
     ThresholdCurve,
 )
 from service.workflow.parts import PARTS
+from service.workflow.reliability import BINS
 from service.workflow.signature import Output, Signature
 from service.workflow.tasks import Task
 
@@ -60,6 +61,7 @@ def check_points(points: Points, signature: Signature) -> None:
         if len(each.edges) != len(each.counts) + 1:
             raise ValueError(f"/parameters/{position}/edges: expected one more than there are counts")
     _check_curves(points, signature)
+    _check_reliability(points, signature)
     _check_examples(points, signature)
 
 
@@ -130,6 +132,23 @@ def _check_curves(points: Points, signature: Signature) -> None:
         totals.add(each.true_positives[-1] + each.false_positives[-1])
     if len(totals) > 1:
         raise ValueError("/curves/curves: expected that all end with the same number of rows")
+
+
+def _check_reliability(points: Points, signature: Signature) -> None:
+    if points.reliability is None:
+        return
+    if not signature.classifies:
+        raise ValueError("/reliability: expected none, for the model does not answer one class out of several")
+    if points.reliability.part not in PARTS:
+        raise ValueError(f"/reliability/part: expected one of {', '.join(PARTS)}")
+    bins = points.reliability.bins
+    for name in ("rows", "confidence", "right"):
+        if len(getattr(bins, name)) != BINS:
+            raise ValueError(f"/reliability/bins/{name}: expected {BINS}, one for each bin")
+    if not sum(bins.rows):
+        raise ValueError("/reliability/bins/rows: expected some rows")
+    if any(right > rows for right, rows in zip(bins.right, bins.rows, strict=True)):
+        raise ValueError("/reliability/bins/right: expected no more than there are rows in the bin")
 
 
 def _check_curve(at: str, curve: ThresholdCurve) -> None:

@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,7 @@ def _write(folder: Path, learned: TrainingResult, history: History) -> list[str]
 
 def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests = learned.split.digests()
+    calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
     return {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
@@ -176,6 +178,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "confusion": learned.evaluation.confusion,
         "plots": available(learned.signature, learned.points, confused=bool(learned.evaluation.confusion)),
         "ranges": learned.ranges,
+        **calibrated,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
         "parameters": inspection.count(learned.model.network),
         "environment": {

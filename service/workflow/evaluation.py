@@ -9,6 +9,7 @@ from torch import Tensor
 
 from service.workflow.moments import power_of_two
 from service.workflow.parts import PARTS
+from service.workflow.reliability import calibration_error
 from service.workflow.signature import Signature
 from service.workflow.split import Split
 from service.workflow.tasks import Task
@@ -97,7 +98,8 @@ def _mean(values: Tensor) -> Tensor:
 
 
 def _classes(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
-    """Metrics of classes. Balanced accuracy, F1 and AUROC are means over the classes that are present."""
+    """Metrics of classes. Balanced accuracy, F1 and AUROC are means over the classes that are present; `ece` is the expected
+    calibration error of the predicted class."""
     from torchmetrics.functional import classification as scores
 
     count = probabilities.shape[1]
@@ -115,6 +117,7 @@ def _classes(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
         "f1": f1[present].double().mean().item(),
         "auroc": auroc,
         "log_loss": -chosen.log().mean().item(),
+        "ece": calibration_error(probabilities, truth),
     }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from service.workflow.calibration import Calibration, calibrate
 from service.workflow.data.table import Table
 from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.feature import Feature
@@ -43,6 +44,7 @@ class TrainingResult:
     points: Points
     split: Split
     ranges: dict[str, list[float]]  # of the training part
+    calibration: Calibration | None = None  # if the answers are calibrated
 
 
 def learn(
@@ -93,11 +95,14 @@ def learn(
     stage("train")
     train(learner, examples, report, after_step, saved)
     stage("evaluate")
-    answers = predict(model.to("cpu").eval(), features, PREDICTED_ROWS if isinstance(features, Tensor) else at_once)
+    model, rows = model.to("cpu").eval(), PREDICTED_ROWS if isinstance(features, Tensor) else at_once
+    wanted = spec.calibration is not None
+    calibration = calibrate(model, features, targets, parts.validation, rows) if wanted else None
+    answers = predict(model, features, rows)
     evaluation = evaluate(signature, answers, targets, parts)
     points = sample(signature, table, features, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
-    return TrainingResult(model, signature, evaluation, points, parts, found)
+    return TrainingResult(model, signature, evaluation, points, parts, found, calibration)
 
 
 @torch.inference_mode()

@@ -276,6 +276,20 @@ def answers(output: OutputKind, values: Tensor) -> Tensor:
             return torch.softmax(values, dim=1)
 
 
+def class_logits(output: OutputKind, values: Tensor) -> Tensor:
+    """The logits of all classes [n, classes], whose softmax are the answers of one class out of two or more, from the network's
+    output. Finite where that is."""
+    match output:
+        case OutputKind.PROBABILITY:
+            # What float32 cannot tell from 0 or 1 is taken for the last number that it can.
+            kept = values.clamp(torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2)
+            return torch.cat([(-kept).log1p(), kept.log()], dim=1)
+        case OutputKind.LOGIT:
+            return torch.cat([torch.zeros_like(values), values], dim=1)
+        case _:
+            return values
+
+
 def sums(loss: BaseModel) -> bool:
     """Whether the loss is the sum over a batch's rows rather than the mean."""
     return bool(arguments_of(loss)["reduction"] == "sum")

@@ -20,6 +20,7 @@ from service.workflow.signature import Input, Signature
 from service.workflow.spec import ResolvedSpec
 from service.workflow.spec_base import shown
 from service.workflow.tasks import Task
+from service.workflow.temperature import Temperature
 from service.workflow.torch_errors import torch_message
 
 ROWS_TRIED = 3
@@ -52,6 +53,7 @@ class Model(nn.Module):
         self.scaled = list(scalings or {})
         self.inputs = nn.ModuleList((scalings or {}).values())
         self.members: int = getattr(network, "members", 1)  # of an ensemble, whose outputs come member after member
+        self.calibration: Temperature | None = None
 
     def prepare(self, raw: Tensors) -> Tensors:
         """The raw features with the columns of a table encoded. `finish` does the rest."""
@@ -77,6 +79,9 @@ class Model(nn.Module):
 
     def answer(self, values: torch.Tensor) -> torch.Tensor:
         """Answers in the target's units, or probabilities, from the network's output."""
+        if self.calibration is not None:
+            calibrated: torch.Tensor = self.calibration(self._logits(values))
+            return calibrated
         values = losses.answers(self.output, values)
         if self.members > 1:
             values = values.unflatten(0, (self.members, -1)).mean(dim=0)
@@ -85,6 +90,18 @@ class Model(nn.Module):
         if self.task is Task.BINARY and values.shape[1] == 1:
             values = torch.cat([1 - values, values], dim=1)
         return values
+
+    def _logits(self, values: torch.Tensor) -> torch.Tensor:
+        """The logits [n, classes] from the network's output. Those of an ensemble are the logarithms of its mean
+        probabilities."""
+        logits = losses.class_logits(self.output, values)
+        if self.members > 1:
+            logits = logits.log_softmax(dim=1).unflatten(0, (self.members, -1)).logsumexp(dim=0)
+        return logits
+
+    def logits(self, raw: Tensors) -> torch.Tensor:
+        """The logits [n, classes] of a model of classes for raw features: what a temperature divides."""
+        return self._logits(self.network(self.encode(raw)))
 
     def forward(self, raw: Tensors) -> torch.Tensor:
         """Encodes the features, runs the network, and converts its output into answers."""
@@ -101,7 +118,8 @@ class Model(nn.Module):
         return {name: each for name, each in zip(self.scaled, self.inputs, strict=True) if isinstance(each, Scaling)}
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """The state_dict as it is saved: the network's names without a prefix, then `preprocessing.` and `target.`."""
+        """The state_dict as it is saved: the network's names without a prefix, then `preprocessing.`,
+        `target.` and `calibration.`."""
         return {_saved_name(name): tensor for name, tensor in self.state_dict().items()}
 
 
@@ -113,7 +131,7 @@ def _own_name(name: str) -> str:
     """The name in the module of a tensor that is saved with this name."""
     if name.startswith("preprocessing.inputs."):
         return name.removeprefix("preprocessing.")
-    return name if name.startswith(("preprocessing.", "target.")) else f"network.{name}"
+    return name if name.startswith(("preprocessing.", "target.", "calibration.")) else f"network.{name}"
 
 
 def create_model(
@@ -239,8 +257,12 @@ def empty_model(spec: ResolvedSpec, signature: Signature, shapes: Mapping[str, S
             for each, kind in shaped_inputs(signature.inputs)
             if kind.ids(each) is None
         }
+        calibrated = spec.calibration is not None and "calibration.temperature" in shapes
+        calibration = Temperature() if calibrated else None
     output, takes = losses.output_of(spec.loss), _takes(signature.inputs)
-    return Model(network, preprocessing, target, output, signature.task, scalings, *takes)
+    model = Model(network, preprocessing, target, output, signature.task, scalings, *takes)
+    model.calibration = calibration
+    return model
 
 
 def _takes(inputs: Sequence[Input]) -> tuple[bool, bool]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from torch import nn
 
 from service.workflow import losses, optimizers, schedulers, training
+from service.workflow.calibration import FEWEST as FEWEST_CALIBRATED
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column, Schema, how_of
 from service.workflow.data.types.feature import Feature
@@ -77,6 +78,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     if cycle is not None and spec.optimizer is None and "scheduler" not in spec.model_fields_set:
         scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))
     _check_time(split, inputs)
+    _check_calibration(spec, signature, rows["validation"])
     _check_training(spec, settings, optimizer, rows["train"])
     filled: dict[str, Any] = {
         "data": spec.data.model_copy(update={"features": features, "task": task}),
@@ -88,7 +90,12 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         "scheduler": scheduler,
         "training": settings,
     }
-    resolved = ResolvedSpec.model_validate(dict(spec) | filled, context=FaultBudget(tries=False))
+    given = dict(spec) | filled
+    if "calibration" not in spec.model_fields_set:
+        del given["calibration"]
+        if signature.classifies and rows["validation"] >= FEWEST_CALIBRATED:
+            given["calibration"] = "temperature"
+    resolved = ResolvedSpec.model_validate(given, context=FaultBudget(tries=False))
     return Resolved(resolved, signature, rows, shapes)
 
 
@@ -292,6 +299,17 @@ def _check_time(split: SplitSpec, inputs: list[Input]) -> None:
         if each.name == split.time and COLUMN_TYPES[each.type].texts:
             message = f"{shown(each.name)} is a feature of type {each.type}; give it the type datetime in `features`"
             raise invalid("/split/time", message)
+
+
+def _check_calibration(spec: TrainingSpec, signature: Signature, rows: int) -> None:
+    if spec.calibration is None:
+        return
+    if not signature.classifies:
+        message = f"a {signature.task} model has no probabilities of classes to calibrate; leave it out"
+        raise invalid("/calibration", message)
+    if rows < FEWEST_CALIBRATED:
+        message = f"it needs a validation part of at least {FEWEST_CALIBRATED} rows, and this one has {rows}"
+        raise invalid("/calibration", f"{message}; enlarge split.validation, or use null")
 
 
 def _check_training(spec: TrainingSpec, settings: ResolvedSettings, optimizer: BaseModel, rows: int) -> None:

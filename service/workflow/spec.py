@@ -1,6 +1,6 @@
 """The training spec."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
@@ -56,6 +56,10 @@ class TrainingSpec(SpecBase):
     optimizer: Optimizer | None = None
     scheduler: Scheduler | None = None
     training: TrainingSettings = TrainingSettings()
+    calibration: Literal["temperature"] | None = Field(
+        default=None,
+        description="of the probabilities of classes, on the validation part; absent: temperature where that has 50 rows",
+    )
     initial: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9][a-z0-9._-]*@[0-9]{1,18}$",
@@ -83,8 +87,11 @@ class TrainingSpec(SpecBase):
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""
-        # Earlier versions do not know `license` and `freeze`: without them, they can read the spec, and it has the same digest.
+        # Earlier versions do not know `license`, `freeze` and `calibration`: without them, they can read the spec, and it has the
+        # same digest. A `calibration` of null that was asked for is kept, since an absent one has another default.
         absent = dict.fromkeys(["license"] if self.license is None else [], True)
+        if self.calibration is None and "calibration" not in self.model_fields_set:
+            absent["calibration"] = True
         within: dict[str, Any] = {"training": {"freeze": True}} if self.training.freeze is None else {}
         others = self.model_dump(mode="json", exclude={"model_name": True, "data": True, **absent, **within})
         return {"model_name": self.model_name, "data": self.data.to_json(), **others}

@@ -21,7 +21,7 @@ from tests.api.test_bundles import ZIP, closed, opened
 from tests.harness.server import Server
 
 PATH = "/v1/models/line/versions/1/plots"
-OF_CLASSES = {"confusion", "roc", "precision_recall"}
+OF_CLASSES = {"confusion", "roc", "precision_recall", "calibration"}
 NOT_OF_LINE = {*OF_CLASSES, "filters"}  # of convolutions
 PNG, SVG, JSON = b"\x89PNG", b"<svg", b"{"
 
@@ -51,13 +51,18 @@ def test_a_classification_has_curves_if_they_were_recorded(http: httpx.Client) -
     drawn = http.get("/v1/models/told-apart/versions/1/plots/roc.svg").text
     assert f"{about['metrics']['test']['auroc']:.3f}" in drawn
     assert f"test, {about['split']['test']['rows']} rows" in drawn
+    drawn = http.get("/v1/models/told-apart/versions/1/plots/calibration.svg").text
+    assert f"calibration error {about['metrics']['test']['ece']:.3f}" in drawn
     members = opened(http.get("/v1/models/told-apart/versions/1/bundle").content)
-    members["files/points.json"] = orjson.dumps({**orjson.loads(members["files/points.json"]), "curves": None})
+    members["files/points.json"] = orjson.dumps(
+        {**orjson.loads(members["files/points.json"]), "curves": None, "reliability": None}
+    )
     del members["manifest.json"]["plots"]  # as versions were published before
     http.post("/v1/models/told-before/versions", content=closed(members), headers=ZIP).raise_for_status()
-    refused = http.get("/v1/models/told-before/versions/1/plots/roc")
-    assert (refused.status_code, refused.json()["code"]) == (404, "not_available")
-    assert "before they were recorded" in refused.json()["detail"]
+    for plot, rule in (("roc", "before they were recorded"), ("calibration", "before it was recorded")):
+        refused = http.get(f"/v1/models/told-before/versions/1/plots/{plot}")
+        assert (refused.status_code, refused.json()["code"]) == (404, "not_available")
+        assert rule in refused.json()["detail"]
     card = http.get("/v1/models/told-before/versions/1/card").text
     assert "plots/confusion.png" in card and "plots/roc.png" not in card
 

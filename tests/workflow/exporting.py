@@ -21,6 +21,7 @@ from service.workflow.exports import EXPORTS, Source
 from service.workflow.look.points import Points
 from service.workflow.save_and_load import load, save
 from service.workflow.spec import parse_resolved
+from service.workflow.temperature import Temperature
 from tests.workflow.learning import houses, spec, train
 
 Rows = Sequence[Mapping[str, Any]]
@@ -91,13 +92,15 @@ def may_learn(kind: str, task: str) -> bool:
     return {"linear_regression": task in NUMBERS, "logistic_regression": task not in NUMBERS}.get(kind, True)
 
 
-def exported(folder: Path, kind: str, columns: str, task: str, exports: Sequence[str]) -> Exported:
-    """Trains a model and writes its exports."""
+def exported(folder: Path, kind: str, columns: str, task: str, exports: Sequence[str], **parts: Any) -> Exported:
+    """Trains a model, with other `parts` of its spec, and writes its exports. With the part `calibration` it has a temperature
+    of 1.7, whatever fits."""
     data = {"records": table(), "features": COLUMNS[columns]}
     types = {"zone": "category", "built": "datetime"}
     data["features"] = {name: {"type": types.get(name) or _type(name)} for name in COLUMNS[columns]}
-    value = spec(TARGETS[task], data=data, model=KINDS[kind], training={"epochs": 2})
+    value = spec(TARGETS[task], data=data, model=KINDS[kind], **{"training": {"epochs": 2}, **parts})
     trained = train(value)
+    trained.learned.model.calibration = Temperature(1.7) if parts.get("calibration") else None
     path = folder / "state_dict.safetensors"
     save(trained.learned.model, path)
     resolved, signature = parse_resolved(trained.resolved.spec.to_json()), trained.learned.signature

@@ -42,6 +42,8 @@ def request(plot: str | None, task: str) -> dict[str, Any]:
     }
     if classes is not None:
         points["curves"] = {"part": "train", "curves": [curve(position) for position in range(len(NAMES))]}
+        bins = {"rows": [0] * 14 + [4], "confidence": [0.0] * 14 + [0.97], "right": [0] * 14 + [3]}
+        points["reliability"] = {"part": "train", "bins": bins}
     inputs = [{"name": name, "type": "category", "categories": sorted(NAMES)} for name in NAMES]
     output = {"name": NAMES[6], "type": "number" if classes is None else "class", "classes": classes}
     confusion = {} if classes is None else {"test": [[1] * len(NAMES)] * len(NAMES)}
@@ -79,7 +81,10 @@ def render(folder: Path, asked: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("task", "missing"),
-    [("regression", {"filters", "confusion", "roc", "precision_recall"}), ("multiclass", {"filters", "residuals"})],
+    [
+        ("regression", {"filters", "confusion", "roc", "precision_recall", "calibration"}),
+        ("multiclass", {"filters", "residuals"}),
+    ],
 )
 def test_every_chart_is_rendered_with_any_names(tmp_path: Path, task: str, missing: set[str]) -> None:
     asked = request(None, task)

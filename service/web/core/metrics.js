@@ -2,7 +2,7 @@
 
 export const PARTS = ["test", "validation", "train"];
 
-const LOWER = new Set(["mae", "rmse", "mse", "log_loss", "loss"]);
+const LOWER = new Set(["mae", "rmse", "mse", "log_loss", "loss", "ece"]);
 const HIGHER = new Set(["r2", "accuracy", "balanced_accuracy", "f1", "auroc"]);
 const FIRST = ["r2", "accuracy", "f1"]; // what a list of models shows of each, if it has it
 

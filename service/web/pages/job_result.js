@@ -15,8 +15,9 @@ const WORDS = {
   f1: "F1",
   auroc: "Area under the ROC curve",
   log_loss: "Log loss",
+  ece: "Calibration error",
 };
-const SMALLER = ["mae", "rmse", "log_loss"]; // metrics of which the smaller value is the better one
+const SMALLER = ["mae", "rmse", "log_loss", "ece"]; // metrics of which the smaller value is the better one
 const FIRST = ["mae", "balanced_accuracy", "accuracy", "rmse"]; // by which the model is compared with the baseline
 
 export function JobResult({ job }) {

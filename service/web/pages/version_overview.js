@@ -120,6 +120,7 @@ function Training({ manifest }) {
     <dt>Rows of the parts</dt><dd>${rows.length ? rows.join(", ") : "not split"}</dd>
     <dt>Model</dt><dd>${spec.model?.kind}</dd>
     <dt>Loss, optimizer</dt><dd>${spec.loss?.name}, ${spec.optimizer?.name} (lr ${number(spec.optimizer?.lr)})</dd>
+    ${manifest.calibration && html`<dt>Calibration</dt><dd>temperature ${number(manifest.calibration.temperature)}: log loss of the validation part ${number(manifest.calibration.log_loss_before)} before, ${number(manifest.calibration.log_loss_after)} after; calibration error ${number(manifest.calibration.ece_before)} before, ${number(manifest.calibration.ece_after)} after</dd>`}
     <dt>Epochs</dt><dd>${count(training?.epochs)} in ${duration(training?.seconds)}</dd>
     ${manifest.job && html`<dt>Job</dt><dd><a href=${link(["jobs", manifest.job])}>${manifest.job}</a></dd>`}
     <dt>Trained with</dt><dd>torch ${environment?.torch}, Modelwright ${environment?.modelwright}, Python ${environment?.python}</dd>

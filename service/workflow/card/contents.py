@@ -15,6 +15,7 @@ PLOTS = {
     "confusion": "Confusion matrix",
     "roc": "ROC: true and false positives at each threshold",
     "precision_recall": "Precision and recall at each threshold",
+    "calibration": "How often it is right, over the probability it gives",
 }
 
 

@@ -34,6 +34,7 @@ def blocks(manifest: Mapping[str, Any]) -> list[Block]:
         f"Optimizer: {_class(spec, 'optimizer')}.",
         f"Scheduler: {_class(spec, 'scheduler') if find(spec, 'scheduler') is not None else 'none'}.",
         *_loop(manifest, mapping(spec, "training")),
+        *_calibration(manifest),
     ]
     return [Items(items)]
 
@@ -99,6 +100,18 @@ def _preprocessing(spec: Mapping[str, Any]) -> str:
         case False:
             return "numbers are used as they are"
     return NOT_RECORDED
+
+
+def _calibration(manifest: Mapping[str, Any]) -> list[Text]:
+    found = mapping(manifest, "calibration")
+    if found:
+        losses = f"its log loss from {text(found, 'log_loss_before')} to {text(found, 'log_loss_after')}"
+        errors = f"its calibration error from {text(found, 'ece_before')} to {text(found, 'ece_after')}"
+        fitted = f"a temperature of {text(found, 'temperature')}, fitted on the {text(found, 'rows')} rows of the validation part"
+        return [f"Probabilities are calibrated by {fitted}. It changed {losses}, and {errors}."]
+    if find(manifest, "spec", "calibration") is not None:
+        return ["Probabilities are not calibrated: no temperature makes those of the validation part better."]
+    return []
 
 
 def _loop(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Text]:

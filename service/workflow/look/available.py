@@ -16,6 +16,7 @@ PLOTS = (
     "confusion",
     "roc",
     "precision_recall",
+    "calibration",
 )
 
 
@@ -32,6 +33,8 @@ def available(signature: Signature, points: Points, *, confused: bool) -> list[s
         missing.add("confusion")
     if points.curves is None or not points.curves.curves:
         missing |= {"roc", "precision_recall"}
+    if points.reliability is None:
+        missing.add("calibration")
     return without(missing)
 
 

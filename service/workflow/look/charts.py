@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from service.workflow.look.axes import Chart
+from service.workflow.look.calibration_chart import calibration
 from service.workflow.look.chart_data import ChartData
 from service.workflow.look.confusion_chart import confusion
 from service.workflow.look.curve_charts import precision_recall, roc
@@ -24,6 +25,7 @@ CHARTS: dict[str, Callable[[ChartData], Chart]] = {
     "confusion": confusion,
     "roc": roc,
     "precision_recall": precision_recall,
+    "calibration": calibration,
 }
 INK, FAINT = "#24292f", "#57606a"
 

@@ -63,11 +63,38 @@ class ThresholdCurves(BaseModel):
     curves: list[ThresholdCurve]
 
 
+class ReliabilityBins(BaseModel):
+    """How often the predicted class is right, in bins of equal width of its probability: for each the rows, the mean of that
+    probability (0 without rows), and the rows that are right."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: list[Count]
+    confidence: list[Annotated[float, Field(ge=0, le=1)]]
+    right: list[Count]
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error: the mean over the rows of what the share of right answers in a bin and its mean
+        probability differ by."""
+        pairs = zip(self.rows, self.confidence, self.right, strict=True)
+        return sum(abs(right - rows * confidence) for rows, confidence, right in pairs) / max(sum(self.rows), 1)
+
+
+class Reliability(BaseModel):
+    """The bins of all rows of `part`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    part: str
+    bins: ReliabilityBins
+
+
 class Points(BaseModel):
     """Sampled rows: the first features, the part of each row, truth and prediction of the first target, and for a class or a
     label the probability of the prediction. The same of some more targets, which versions from before have not. The histograms
-    of the parameters. And the curves of a classification, which versions from before have not. Where values have a shape: the
-    characters of each text in the sampled rows, examples, and the filters of the first convolution."""
+    of the parameters. And the curves and the reliability of a classification, which versions from before have not. Where values
+    have a shape: the characters of each text in the sampled rows, examples, and the filters of the first convolution."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,6 +106,7 @@ class Points(BaseModel):
     more_targets: list[TargetPoints] = []
     parameters: list[ParameterHistogram] = []
     curves: ThresholdCurves | None = None
+    reliability: Reliability | None = None
     lengths: dict[str, list[Count]] = {}
     examples: Examples | None = None
     filters: Annotated[list[Picture], Field(max_length=MOST_FILTERS)] = []

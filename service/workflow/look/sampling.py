@@ -26,6 +26,7 @@ from service.workflow.look.points import (
 )
 from service.workflow.look.threshold_curves import threshold_curves
 from service.workflow.parts import PARTS
+from service.workflow.reliability import reliability
 from service.workflow.signature import Input, Signature
 from service.workflow.split import Split
 
@@ -41,8 +42,8 @@ def sample(
     parts: Split,
     network: nn.Module,
 ) -> Points:
-    """Samples evenly spaced rows of each part, in proportion to the sizes of the parts; the curves are of all rows.
-    `features` are the raw ones of all rows."""
+    """Samples evenly spaced rows of each part, in proportion to the sizes of the parts; the curves and the reliability are of all
+    rows. `features` are the raw ones of all rows."""
     chosen = {name: _spaced(parts.part(name), len(table)) for name in PARTS}
     rows = torch.cat(list(chosen.values()))
     count = min(len(signature.outputs), MOST_TARGETS)
@@ -60,6 +61,7 @@ def sample(
         more_targets=more,
         parameters=[_histogram(*each) for each in list(network.named_parameters())[:MOST_HISTOGRAMS]],
         curves=threshold_curves(signature, answers, targets, parts),
+        reliability=reliability(signature, answers, targets, parts),
         lengths=text_lengths(signature, table, rows),
         examples=sample_examples(signature, table, features, targets, answers, parts),
         filters=filters(network),

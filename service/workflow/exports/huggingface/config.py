@@ -33,6 +33,7 @@ def config(source: Source) -> dict[str, Any]:
         "members": model.members,
         "output": model.output.name.lower(),
         "target_scaling": model.target is not None,
+        "calibrated": model.calibration is not None,
     }
 
 

@@ -64,7 +64,7 @@ def own_name(name: str) -> str:
     scaling = "preprocessing.inputs."
     if name.startswith(scaling):
         return "scalings." + name.removeprefix(scaling)
-    return name if name.startswith(("preprocessing.", "target.")) else f"network.{name}"
+    return name if name.startswith(("preprocessing.", "target.", "calibration.")) else f"network.{name}"
 
 
 class Model(nn.Module):
@@ -85,10 +85,14 @@ class Model(nn.Module):
         self.network = build(config["architecture"])
         self.preprocessing = Preprocessing(self.table, **config["preprocessing"]) if config["preprocessing"] else None
         self.target = TargetScaling(len(config["outputs"])) if config["target_scaling"] else None
+        self.calibration = Temperature() if config["calibrated"] else None
 
     def forward(self, raw: Tensor | dict[str, Tensor]) -> Tensor:
         """Answers to raw features, NaN for a missing value."""
         values: Tensor = self.network(self.encode(raw))
+        if self.calibration is not None:
+            calibrated: Tensor = self.calibration(self.logits(values))
+            return calibrated
         values = ANSWERS[self.config["output"]](values)
         if (members := self.config["members"]) > 1:  # an ensemble, whose outputs come member after member: their mean
             values = values.unflatten(0, (members, len(values) // members)).mean(dim=0)
@@ -96,6 +100,17 @@ class Model(nn.Module):
             values = self.target(values)
         if self.config["task"] == "binary" and values.shape[1] == 1:
             values = torch.cat([1 - values, values], dim=1)
+        return values
+
+    def logits(self, values: Tensor) -> Tensor:
+        """The logits of the classes [n, classes]; of an ensemble the logarithms of its mean probabilities."""
+        if self.config["output"] == "logit":  # of the second of two classes
+            values = torch.cat([torch.zeros_like(values), values], dim=1)
+        elif self.config["output"] == "probability":  # one that is rounded to 0 or 1 is the next number
+            values = values.clamp(torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2)
+            values = torch.cat([(-values).log1p(), values.log()], dim=1)
+        if (members := self.config["members"]) > 1:
+            values = values.log_softmax(dim=1).unflatten(0, (members, len(values) // members)).logsumexp(dim=0)
         return values
 
     def encode(self, raw: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
@@ -219,6 +234,19 @@ class TargetScaling(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         return values * self.std + self.mean
+
+
+class Temperature(nn.Module):
+    """From logits [n, classes] to calibrated probabilities."""
+
+    temperature: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return torch.softmax(logits / self.temperature, dim=1)
 
 
 def read_csv(path: str | Path, config: Config) -> list[dict[str, str]]:
