@@ -15,6 +15,7 @@ from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.errors import Fault, InvalidSpec, invalid, step
+from service.workflow.evaluation_spec import check_evaluation
 from service.workflow.models import KINDS, ModelKind
 from service.workflow.models.defaults import default_kind
 from service.workflow.models.input_shapes import FEATURES, InputShapes
@@ -77,6 +78,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     if cycle is not None and spec.optimizer is None and "scheduler" not in spec.model_fields_set:
         scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))
     _check_time(split, inputs)
+    check_evaluation(spec.evaluation, schema, frozenset(each.name for each in inputs))
     _check_training(spec, settings, optimizer, rows["train"])
     filled: dict[str, Any] = {
         "data": spec.data.model_copy(update={"features": features, "task": task}),

@@ -8,6 +8,7 @@ from service.workflow.data.dataset import DatasetData
 from service.workflow.data.line import LineData
 from service.workflow.data.rows import RowsData
 from service.workflow.errors import InvalidSpec
+from service.workflow.evaluation_spec import EvaluationSpec
 from service.workflow.losses import Loss
 from service.workflow.models import ModelSpec
 from service.workflow.optimizers import Optimizer
@@ -56,6 +57,7 @@ class TrainingSpec(SpecBase):
     optimizer: Optimizer | None = None
     scheduler: Scheduler | None = None
     training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSpec | None = None
     initial: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9][a-z0-9._-]*@[0-9]{1,18}$",
@@ -83,8 +85,8 @@ class TrainingSpec(SpecBase):
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""
-        # Earlier versions do not know `license` and `freeze`: without them, they can read the spec, and it has the same digest.
-        absent = dict.fromkeys(["license"] if self.license is None else [], True)
+        # Earlier versions do not know these fields: without them, they can read the spec, and it has the same digest.
+        absent = dict.fromkeys((name for name in ("license", "evaluation") if getattr(self, name) is None), True)
         within: dict[str, Any] = {"training": {"freeze": True}} if self.training.freeze is None else {}
         others = self.model_dump(mode="json", exclude={"model_name": True, "data": True, **absent, **within})
         return {"model_name": self.model_name, "data": self.data.to_json(), **others}
