@@ -131,6 +131,7 @@ class VersionBase(ModelMethods):
     signature: dict[str, Any]
     files: dict[str, Any]
     environment: dict[str, Any]
+    slices: dict[str, Any]  # only of versions with groups of rows to tell apart
 
     @property
     def opened(self) -> Version:

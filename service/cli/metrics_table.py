@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.cli.printing import table
+from service.cli.printing import cell, line, table
 
 PARTS = ("train", "validation", "test", "baseline")
 
@@ -16,6 +16,24 @@ def metrics_table(metrics: dict[str, dict[str, Any]]) -> None:
         ["metric", *parts],
         False,
     )
+
+
+def worst_group(slices: dict[str, Any] | None) -> None:
+    """Prints which group of rows is worst, if it is worse than the others beyond chance."""
+    worst = (slices or {}).get("worst")
+    if slices is None or worst is None or not worst["beyond_chance"]:
+        return
+    ours, others = _rounded(worst["of_group"]), _rounded(worst["of_others"])
+    where = f"the {worst['rows']} {slices['part']} rows where {cell(worst['column'])} is {_group(worst)}"
+    line(f"Worst group: {where}: {slices['metric']} {ours}, of the others {others}")
+
+
+def _group(group: dict[str, Any]) -> str:
+    if group.get("missing"):
+        return "missing"
+    if "low" in group:
+        return f"{cell(group['low'])} to {cell(group['high'])}"
+    return cell(group.get("value"))
 
 
 def _rounded(value: Any) -> Any:

@@ -8,7 +8,7 @@ import typer
 from service.cli.aliases import promote, rollback
 from service.cli.cards import card, compare, lineage
 from service.cli.exports import export
-from service.cli.metrics_table import metrics_table
+from service.cli.metrics_table import metrics_table, worst_group
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
 from service.cli.printing import done, facts, line, show, table
 from service.cli.signatures import bom, signature
@@ -52,6 +52,7 @@ def _version(name: str, about: dict[str, Any]) -> None:
     for side in ("inputs", "outputs"):
         line(f"{side}: " + ", ".join(f"{each['name']} ({each['type']})" for each in about["signature"][side]))
     metrics_table(about["metrics"])
+    worst_group(about.get("slices"))
 
 
 @models.command()

@@ -11,6 +11,7 @@ from service.workflow.errors import step
 from service.workflow.look.examples import Count
 from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
+from service.workflow.slice_report import Slices
 from service.workflow.tasks import Task
 
 MOST_DIMENSIONS, MOST_SIZE = 4, 2**20  # of the shape of a value
@@ -63,6 +64,7 @@ class ModelManifest(BaseModel):
     signature: Annotated[Signature, Field(strict=False)]
     metrics: Annotated[dict[Part, Annotated[dict[Word, float | None], Field(max_length=100)]], Field(max_length=10)]
     confusion: Annotated[dict[Part, list[list[Count]]], Field(max_length=10)] = {}
+    slices: Slices | None = None
     plots: Annotated[list[Word], Field(max_length=100)] | None = None
     split: Annotated[dict[Part, PartOfRows], Field(max_length=10)] = {}
     parameters: Count = 0

@@ -25,6 +25,7 @@ from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import RequestedColumn, Table
 from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
+from service.workflow.evaluation_spec import columns as evaluation_columns
 from service.workflow.heap import trimmed_heap
 from service.workflow.history import History
 from service.workflow.learn import TrainingResult, learn
@@ -138,7 +139,7 @@ def _learn(
 
 def _load(fetched: Mapping[str, Input], spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
     def columns(schema: Schema) -> Mapping[str, RequestedColumn]:
-        return split_columns(spec.split, schema) | signature.wanted()
+        return evaluation_columns(spec.evaluation, schema) | split_columns(spec.split, schema) | signature.wanted()
 
     def dataset(name: str, number: int | None) -> StoredDataset:
         found = fetched["dataset"]
@@ -170,12 +171,14 @@ def _write(folder: Path, learned: TrainingResult, history: History) -> list[str]
 def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests = learned.split.digests()
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
+    groups = learned.slices
     return {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
         "signature": learned.signature.model_dump(mode="json", exclude_none=True),
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
+        **({} if groups is None else {"slices": groups.model_dump(mode="json", exclude_defaults=True)}),
         "plots": available(learned.signature, learned.points, confused=bool(learned.evaluation.confusion)),
         "ranges": learned.ranges,
         **calibrated,

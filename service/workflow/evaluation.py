@@ -41,8 +41,8 @@ def evaluate(signature: Signature, answers: Tensor, targets: Tensor, parts: Spli
         rows = parts.part(name)
         if not len(rows):
             continue
-        made[name] = _metrics(signature, answers[rows], targets[rows])
-        made["baseline"] = _metrics(signature, _baseline(signature, targets[parts.train], len(rows)), targets[rows])
+        made[name] = metrics_of(signature, answers[rows], targets[rows])
+        made["baseline"] = metrics_of(signature, _baseline(signature, targets[parts.train], len(rows)), targets[rows])
         if signature.classifies and len(signature.classes) <= MOST_CLASSES_CONFUSED:
             confusion[name] = _confusion(answers[rows].argmax(dim=1), targets[rows, 0].long(), len(signature.classes))
     return Evaluation(made, confusion)
@@ -56,7 +56,12 @@ def _baseline(signature: Signature, train: Tensor, rows: int) -> Tensor:
     return shares.expand(rows, -1)
 
 
-def _metrics(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
+def metrics_of(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
+    """The metrics of these rows; None for one that is not defined.
+
+    Args:
+        answers, truth: as `answers` and `targets` of `evaluate`.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchmetrics warns about undefined metrics
         match signature.task:

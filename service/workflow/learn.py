@@ -24,6 +24,8 @@ from service.workflow.model import Model, create_model
 from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
 from service.workflow.signature import Signature
+from service.workflow.slice_report import Slices
+from service.workflow.slices import slices
 from service.workflow.spec import ResolvedSpec
 from service.workflow.split import Split, split
 from service.workflow.state import State
@@ -44,6 +46,7 @@ class TrainingResult:
     points: Points
     split: Split
     ranges: dict[str, list[float]]  # of the training part
+    slices: Slices | None  # metrics by group
     calibration: Calibration | None = None  # if the answers are calibrated
 
 
@@ -102,7 +105,8 @@ def learn(
     evaluation = evaluate(signature, answers, targets, parts)
     points = sample(signature, table, features, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
-    return TrainingResult(model, signature, evaluation, points, parts, found, calibration)
+    groups = slices(spec.evaluation, signature, table, answers, targets, parts)
+    return TrainingResult(model, signature, evaluation, points, parts, found, groups, calibration)
 
 
 @torch.inference_mode()

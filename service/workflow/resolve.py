@@ -16,6 +16,7 @@ from service.workflow.data.types.feature import Feature
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.types.shaped_type import ShapedType
 from service.workflow.errors import Fault, InvalidSpec, invalid, step
+from service.workflow.evaluation_spec import check_evaluation
 from service.workflow.models import KINDS, ModelKind
 from service.workflow.models.defaults import default_kind
 from service.workflow.models.input_shapes import FEATURES, InputShapes
@@ -79,6 +80,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))
     _check_time(split, inputs)
     _check_calibration(spec, signature, rows["validation"])
+    check_evaluation(spec.evaluation, schema, frozenset(each.name for each in inputs))
     _check_training(spec, settings, optimizer, rows["train"])
     filled: dict[str, Any] = {
         "data": spec.data.model_copy(update={"features": features, "task": task}),

@@ -8,6 +8,7 @@ from service.workflow.data.dataset import DatasetData
 from service.workflow.data.line import LineData
 from service.workflow.data.rows import RowsData
 from service.workflow.errors import InvalidSpec
+from service.workflow.evaluation_spec import EvaluationSpec
 from service.workflow.losses import Loss
 from service.workflow.models import ModelSpec
 from service.workflow.optimizers import Optimizer
@@ -60,6 +61,7 @@ class TrainingSpec(SpecBase):
         default=None,
         description="of the probabilities of classes, on the validation part; absent: temperature where that has 50 rows",
     )
+    evaluation: EvaluationSpec | None = None
     initial: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9][a-z0-9._-]*@[0-9]{1,18}$",
@@ -87,9 +89,9 @@ class TrainingSpec(SpecBase):
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""
-        # Earlier versions do not know `license`, `freeze` and `calibration`: without them, they can read the spec, and it has the
-        # same digest. A `calibration` of null that was asked for is kept, since an absent one has another default.
-        absent = dict.fromkeys(["license"] if self.license is None else [], True)
+        # Earlier versions do not know these fields: without them, they can read the spec, and it has the same digest. A
+        # `calibration` of null that was asked for is kept, since an absent one has another default.
+        absent = dict.fromkeys((name for name in ("license", "evaluation") if getattr(self, name) is None), True)
         if self.calibration is None and "calibration" not in self.model_fields_set:
             absent["calibration"] = True
         within: dict[str, Any] = {"training": {"freeze": True}} if self.training.freeze is None else {}

@@ -11,6 +11,7 @@ import torch
 from service.workflow.data.data_kind import StoredDataset
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import RequestedColumn
+from service.workflow.evaluation_spec import columns as evaluation_columns
 from service.workflow.learn import TrainingResult, learn
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.spec import TrainingSpec, parse, parse_resolved
@@ -86,7 +87,8 @@ def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: Sta
     losses: list[dict[str, float]] = []
 
     def wanted(schema: Schema) -> Mapping[str, RequestedColumn]:
-        return columns(again.split, schema) | resolved.signature.wanted()
+        by = evaluation_columns(again.evaluation, schema)
+        return by | columns(again.split, schema) | resolved.signature.wanted()
 
     table = again.data.load(wanted, no_dataset, Path()).table
     learned = learn(

@@ -151,6 +151,13 @@ def hostile_manifest(text: str) -> dict[str, Any]:
             "inputs": [column, {**column, "type": text}, {**column, "type": "number"}],
             "outputs": [{"name": text, "type": "class", "classes": [text]}],
         },
+        "slices": {
+            "part": text,
+            "metric": text,
+            "positive": text,
+            "columns": [{"column": text, "groups": [{"value": text, "rows": 1}, {"low": text, "high": text}]}],
+            "worst": {"column": text, "value": text},
+        },
         "metrics": {"train": {text: 1.0}, "baseline": {text: None}},
         "environment": {text: text},
         "data": {"digest": text, "version": text},

@@ -10,6 +10,7 @@ import { useSignal } from "../core/signal.js";
 import { Code } from "../parts/code.js";
 import { MetricName } from "../parts/metric.js";
 import { Plot } from "../parts/plot.js";
+import { VersionGroups } from "./version_groups.js";
 
 const IN_ORDER = [...PARTS].reverse();
 const MOST_COLUMNS = 60; // shown of a wide table
@@ -32,6 +33,7 @@ export function VersionOverview({ name, manifest, path }) {
         <${Plot} path=${`${path}/plots/predictions.png`} label=${`${name}, version ${manifest.version}: ${meaningOf("predictions")}`} missing=${html`<p class="quiet">Not recorded.</p>`} />
       </section>
     </div>
+    <${VersionGroups} slices=${manifest.slices} />
     <section class="sheet"><h2>Inputs</h2><${Columns} columns=${signature.inputs} ranges=${manifest.ranges} label="Inputs" /></section>
     <section class="sheet"><h2>Outputs</h2><${Columns} columns=${signature.outputs} ranges=${manifest.ranges} label="Outputs" /></section>
     <div class="columns">
