@@ -25,10 +25,11 @@ class DrawingFailed(ArtifactFailed):
 
 
 def plots_of(manifest: Mapping[str, Any]) -> list[str]:
-    """The names of the plots that a version has. A version from before they were recorded has no curves and no filters."""
+    """The names of the plots that a version has. A version from before they were recorded has no curves, no filters
+    and no importance."""
     if manifest.get("plots") is not None:
         return [name for name in PLOTS if name in manifest["plots"]]
-    missing = {"roc", "precision_recall", "filters"}
+    missing = {"roc", "precision_recall", "filters", "importance"}
     missing |= set() if manifest.get("confusion") else {"confusion"}
     missing |= set() if manifest["signature"]["task"] == Task.REGRESSION else {"residuals"}
     missing |= set() if manifest.get("parameters", 1) else {"parameters"}
@@ -82,6 +83,7 @@ def _request(store: Store, version: Version, which: dict[str, str]) -> bytes:
                 "points": orjson.loads(points.read_bytes()),
                 "history": orjson.loads(history.read_bytes()),
                 "confusion": version.manifest.get("confusion", {}),
+                "importance": version.manifest.get("importance"),
                 "rows": {part: about["rows"] for part, about in version.manifest.get("split", {}).items()},
             }
         )

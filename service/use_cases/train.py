@@ -167,14 +167,15 @@ def _write(folder: Path, learned: TrainingResult, history: History) -> list[str]
 
 
 def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
-    digests = learned.split.digests()
-    return {
+    digests, importance = learned.split.digests(), learned.importance
+    confused, important = bool(learned.evaluation.confusion), importance is not None
+    manifest = {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
         "signature": learned.signature.model_dump(mode="json", exclude_none=True),
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
-        "plots": available(learned.signature, learned.points, confused=bool(learned.evaluation.confusion)),
+        "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
         "parameters": inspection.count(learned.model.network),
@@ -187,3 +188,4 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
             "processors": os.cpu_count(),
         },
     }
+    return manifest if importance is None else manifest | {"importance": importance.model_dump()}

@@ -1,6 +1,6 @@
 """Models, their versions and their aliases."""
 
-from typing import Any
+from typing import Any, NotRequired
 
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
@@ -65,12 +65,14 @@ class Version(TypedDict):
 
 @with_config(ConfigDict(extra="allow"))
 class Manifest(Version):
-    """A version with its whole manifest."""
+    """A version with its whole manifest. `importance` says how much the model depends on each input; versions from before it was
+    recorded, and models for which it cannot be measured, have none."""
 
     spec: dict[str, Any]
     signature: dict[str, Any]
     files: dict[str, Any]
     environment: dict[str, Any]
+    importance: NotRequired[dict[str, Any]]
 
 
 @closed

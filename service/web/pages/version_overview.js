@@ -10,6 +10,7 @@ import { useSignal } from "../core/signal.js";
 import { Code } from "../parts/code.js";
 import { MetricName } from "../parts/metric.js";
 import { Plot } from "../parts/plot.js";
+import { VersionImportance } from "./version_importance.js";
 
 const IN_ORDER = [...PARTS].reverse();
 const MOST_COLUMNS = 60; // shown of a wide table
@@ -33,6 +34,7 @@ export function VersionOverview({ name, manifest, path }) {
       </section>
     </div>
     <section class="sheet"><h2>Inputs</h2><${Columns} columns=${signature.inputs} ranges=${manifest.ranges} label="Inputs" /></section>
+    <section class="sheet"><h2>Importance of the inputs</h2><${VersionImportance} importance=${manifest.importance} /></section>
     <section class="sheet"><h2>Outputs</h2><${Columns} columns=${signature.outputs} ranges=${manifest.ranges} label="Outputs" /></section>
     <div class="columns">
       <section class="sheet"><h2>Training</h2><${Training} manifest=${manifest} /></section>
