@@ -13,7 +13,7 @@ from modelwright.errors import ModelwrightError
 from modelwright.json_types import Json
 from modelwright.methods import OfAsyncClient, OfClient, operation, returns, yields
 from modelwright.plots import Plot
-from modelwright.results import Alias, Lineage, Parameters, Problem, Result, Within
+from modelwright.results import Alias, Importance, Lineage, Parameters, Problem, Result, Within
 from modelwright.steps import Call, Steps, Stream
 
 CARD_SECONDS = 30  # that the service may take to draw the plots of a page
@@ -101,7 +101,7 @@ class ModelMethods(Result):
 
     @operation
     def plot(self, plot: str, format: str = "png") -> Steps[Plot]:  # noqa: A002 - the API's word
-        """A plot (data, predictions, residuals, learning_curve, parameters, filters, confusion, roc, precision_recall,
+        """A plot (data, predictions, residuals, learning_curve, importance, parameters, filters, confusion, roc, precision_recall,
         calibration; the manifest lists the version's `plots`) as `png`, `svg` or `json`."""
         return (yield from plot_of(self.name, self.opened, plot, format))
 
@@ -117,9 +117,10 @@ class ModelMethods(Result):
 
 
 class VersionBase(ModelMethods):
-    """A version of a model. Those of a list have no `spec`, `signature`, `files` and `environment`: `refresh` reads them."""
+    """A version of a model. Those of a list have no `spec`, `signature`, `files`, `environment` and `importance`: `refresh` reads
+    them. Versions from before it was recorded have no `importance` either."""
 
-    within: ClassVar[Within] = {"error": Problem}
+    within: ClassVar[Within] = {"error": Problem, "importance": Importance}
     version: int
     digest: str | None
     created_at: str | None
@@ -132,6 +133,7 @@ class VersionBase(ModelMethods):
     files: dict[str, Any]
     environment: dict[str, Any]
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
+    importance: Importance
 
     @property
     def opened(self) -> Version:

@@ -309,3 +309,27 @@ class Comparison(Result):
     data: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
     parameters: dict[str, Any]
+
+
+class InputImportance(Result):
+    """How much a version depends on one input: mean and standard deviation of the rise of the loss over the permutations."""
+
+    input: str
+    mean: float
+    std: float
+
+
+class Importance(Result):
+    """How much a version depends on each input: by how much the loss rises when the input's values are exchanged between `rows`
+    rows of `part`. `loss` is that without a permutation, and `measure` says which it is: `log_loss`, or
+    `relative_squared_error`, in variances of the target. `inputs` begins with the most important one; `left_out` counts those
+    that were not measured."""
+
+    within: ClassVar[Within] = {"inputs": InputImportance}
+    part: str
+    rows: int
+    permutations: int
+    measure: str
+    loss: float
+    inputs: list[InputImportance]
+    left_out: int

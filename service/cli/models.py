@@ -19,6 +19,7 @@ models = typer.Typer(help="The models of a service and their versions.", no_args
 for each in (promote, rollback, card, compare, lineage, export, export_bundle, import_bundle, signature, bom):
     models.command()(each)
 
+MOST_INPUTS = 5  # whose importance is shown
 Tensor = Annotated[str | None, typer.Option(metavar="TENSOR", help="Only the tensor of this name.")]
 Rows = Annotated[str | None, typer.Option(metavar="FIRST:END", help="Only these rows of the tensor, without END.")]
 Statistics = Annotated[bool, typer.Option(help="Also the mean, std, min and max of each parameter.")]
@@ -53,6 +54,11 @@ def _version(name: str, about: dict[str, Any]) -> None:
         line(f"{side}: " + ", ".join(f"{each['name']} ({each['type']})" for each in about["signature"][side]))
     metrics_table(about["metrics"])
     worst_group(about.get("slices"))
+    if (importance := about.get("importance")) is not None:
+        shown = (
+            f"{each['input']} {each['mean']:.3g} ± {each['std']:.1g}" for each in importance["inputs"][:MOST_INPUTS]
+        )
+        line(f"most important inputs (rise of {importance['measure']}): " + ", ".join(shown))
 
 
 @models.command()

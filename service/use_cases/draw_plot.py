@@ -25,11 +25,11 @@ class DrawingFailed(ArtifactFailed):
 
 
 def plots_of(manifest: Mapping[str, Any]) -> list[str]:
-    """The names of the plots that a version has. A version from before they were recorded has no curves, no filters and no
-    calibration."""
+    """The names of the plots that a version has. A version from before they were recorded has no curves, no filters, no
+    importance and no calibration."""
     if manifest.get("plots") is not None:
         return [name for name in PLOTS if name in manifest["plots"]]
-    missing = {"roc", "precision_recall", "filters", "calibration"}
+    missing = {"roc", "precision_recall", "filters", "importance", "calibration"}
     missing |= set() if manifest.get("confusion") else {"confusion"}
     missing |= set() if manifest["signature"]["task"] == Task.REGRESSION else {"residuals"}
     missing |= set() if manifest.get("parameters", 1) else {"parameters"}
@@ -83,6 +83,7 @@ def _request(store: Store, version: Version, which: dict[str, str]) -> bytes:
                 "points": orjson.loads(points.read_bytes()),
                 "history": orjson.loads(history.read_bytes()),
                 "confusion": version.manifest.get("confusion", {}),
+                "importance": version.manifest.get("importance"),
                 "rows": {part: about["rows"] for part, about in version.manifest.get("split", {}).items()},
             }
         )

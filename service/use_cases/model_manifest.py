@@ -9,6 +9,7 @@ from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import step
 from service.workflow.look.examples import Count
+from service.workflow.look.importance import Importance
 from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
@@ -73,6 +74,7 @@ class ModelManifest(BaseModel):
     training: Trained | None = None
     ranges: Annotated[dict[ColumnName, Range], Field(max_length=MOST_COLUMNS)] = {}
     calibration: Calibrated | None = None
+    importance: Importance | None = None
     initial: Start | None = None
     job: Word | None = None
 
@@ -119,3 +121,27 @@ def check_confusion(manifest: ModelManifest) -> None:
         if part not in PARTS or len(counts) != size or any(len(row) != size for row in counts):
             rule = f"expected {size} lists of {size} counts for each of {', '.join(PARTS)}"
             raise ValueError(f"/confusion{step(part)}: {rule}")
+
+
+def check_importance(manifest: ModelManifest) -> None:
+    """Checks that the importance is that of the model's inputs, each once, the most important one first.
+
+    Raises:
+        ValueError: it is not; the message begins with the JSON pointer.
+    """
+    if (found := manifest.importance) is None:
+        return
+    names, means = [each.input for each in found.inputs], [each.mean for each in found.inputs]
+    known = {each.name for each in manifest.signature.inputs}
+    if len(set(names)) < len(names) or not set(names) <= known:
+        raise ValueError("/importance/inputs: expected inputs of the model, each once")
+    if means != sorted(means, reverse=True):
+        raise ValueError("/importance/inputs: expected the most important input first, by `mean`")
+    if found.left_out != len(known) - len(names):
+        raise ValueError(
+            f"/importance/left_out: expected {len(known) - len(names)}, the inputs that are not in the list"
+        )
+    classes = manifest.signature.task is not Task.REGRESSION
+    if (found.measure == "log_loss") != classes:
+        expected = "log_loss" if classes else "relative_squared_error"
+        raise ValueError(f"/importance/measure: expected {expected}, for the task is {manifest.signature.task}")

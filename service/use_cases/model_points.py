@@ -33,7 +33,9 @@ def check_plots(manifest: ModelManifest, points: Points) -> None:
     """
     if manifest.plots is None:  # from before they were recorded
         return
-    made = available(manifest.signature, points, confused=bool(manifest.confusion))
+    made = available(
+        manifest.signature, points, confused=bool(manifest.confusion), important=manifest.importance is not None
+    )
     if [name for name in manifest.plots if name in PLOTS] != made:
         raise ValueError(f"/plots: expected {', '.join(made)}")
 

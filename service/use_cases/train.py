@@ -169,17 +169,17 @@ def _write(folder: Path, learned: TrainingResult, history: History) -> list[str]
 
 
 def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
-    digests = learned.split.digests()
+    digests, importance, groups = learned.split.digests(), learned.importance, learned.slices
+    confused, important = bool(learned.evaluation.confusion), importance is not None
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
-    groups = learned.slices
-    return {
+    manifest = {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
         "signature": learned.signature.model_dump(mode="json", exclude_none=True),
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
         **({} if groups is None else {"slices": groups.model_dump(mode="json", exclude_defaults=True)}),
-        "plots": available(learned.signature, learned.points, confused=bool(learned.evaluation.confusion)),
+        "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,
         **calibrated,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
@@ -193,3 +193,4 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
             "processors": os.cpu_count(),
         },
     }
+    return manifest if importance is None else manifest | {"importance": importance.model_dump()}

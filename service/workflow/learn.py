@@ -18,9 +18,11 @@ from service.workflow.examples import TABLE_ROWS, encode_parts
 from service.workflow.forward_cost import measure
 from service.workflow.input_tensors import Tensors, pieces
 from service.workflow.learner import build_learner
+from service.workflow.look.importance import Importance
 from service.workflow.look.points import Points
 from service.workflow.look.sampling import sample
 from service.workflow.model import Model, create_model
+from service.workflow.permutation_importance import permutation_importance
 from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
 from service.workflow.signature import Signature
@@ -47,6 +49,7 @@ class TrainingResult:
     split: Split
     ranges: dict[str, list[float]]  # of the training part
     slices: Slices | None  # metrics by group
+    importance: Importance | None  # of the inputs, where it can be measured
     calibration: Calibration | None = None  # if the answers are calibrated
 
 
@@ -106,7 +109,8 @@ def learn(
     points = sample(signature, table, features, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
-    return TrainingResult(model, signature, evaluation, points, parts, found, groups, calibration)
+    important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
+    return TrainingResult(model, signature, evaluation, points, parts, found, groups, important, calibration)
 
 
 @torch.inference_mode()

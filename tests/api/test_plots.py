@@ -42,6 +42,24 @@ def test_the_manifest_names_the_plots(http: httpx.Client, line: dict[str, Any]) 
     assert http.get("/v1/models/line/versions/1").json()["plots"] == [each for each in PLOTS if each not in NOT_OF_LINE]
 
 
+def test_the_importance_of_the_inputs_is_recorded_drawn_and_told(http: httpx.Client) -> None:
+    records = [{"x": i % 7, "noise": i * 37 % 11, "y": 3 * (i % 7) + 0.25} for i in range(100)]
+    data = {"kind": "rows", "records": records, "target": "y"}
+    train(http, "explained", data=data, model={"kind": "linear_regression"}, training={"epochs": 300})
+    found = http.get("/v1/models/explained/versions/1").json()["importance"]
+    assert (found["measure"], found["permutations"], found["left_out"]) == ("relative_squared_error", 5, 0)
+    assert [each["input"] for each in found["inputs"]] == ["x", "noise"]
+    assert found["inputs"][0]["mean"] > 0.5 > 0.1 > abs(found["inputs"][1]["mean"])
+    drawn = http.get("/v1/models/explained/versions/1/plots/importance.svg").text
+    assert "Importance of the inputs" in drawn and "noise" in drawn
+    assert "## Importance of the inputs" in http.get("/v1/models/explained/versions/1/card").text
+    members = opened(http.get("/v1/models/explained/versions/1/bundle").content)
+    del members["manifest.json"]["importance"], members["manifest.json"]["plots"]  # as versions were published before
+    http.post("/v1/models/explained-before/versions", content=closed(members), headers=ZIP).raise_for_status()
+    refused = http.get("/v1/models/explained-before/versions/1/plots/importance")
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_available")
+
+
 def test_a_classification_has_curves_if_they_were_recorded(http: httpx.Client) -> None:
     records = [{"x": i % 7, "y": "no" if i % 2 else "yes"} for i in range(60)]
     data = {"kind": "rows", "records": records, "target": "y"}

@@ -161,6 +161,7 @@ def hostile_manifest(text: str) -> dict[str, Any]:
         "metrics": {"train": {text: 1.0}, "baseline": {text: None}},
         "environment": {text: text},
         "data": {"digest": text, "version": text},
+        "importance": {"part": text, "measure": text, "rows": text, "inputs": [{"input": text, "mean": text}]},
         "job": text,
     }
 
@@ -218,6 +219,7 @@ JSON = st.recursive(
                     "type",
                     "split",
                     "ranges",
+                    "importance",
                     "x",
                 ]
             ),
@@ -229,7 +231,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*hostile_manifest(""), "split", "ranges", "training"]), JSON))
+@given(st.dictionaries(st.sampled_from([*hostile_manifest(""), "split", "ranges", "training", "importance"]), JSON))
 @settings(max_examples=examples(60))
 def test_any_manifest_has_a_card(manifest: dict[str, Any]) -> None:
     subject = Subject(manifest, DIGEST)
@@ -239,7 +241,15 @@ def test_any_manifest_has_a_card(manifest: dict[str, Any]) -> None:
 
 def test_what_is_not_recorded_is_called_so() -> None:
     text = markdown(Subject({}, DIGEST, "houses", 3))
-    for title in ("What it is for", "Inputs", "Outputs", "Metrics", "Environment", "Licence"):
+    for title in (
+        "What it is for",
+        "Inputs",
+        "Outputs",
+        "Metrics",
+        "Importance of the inputs",
+        "Environment",
+        "Licence",
+    ):
         assert re.search(rf"## {title}\n\nnot recorded", text, re.IGNORECASE), title
     assert "| Rows | not recorded |" in text
     assert "Parameters: not recorded" in text

@@ -58,7 +58,16 @@ def request(plot: str | None, task: str) -> dict[str, Any]:
         "history": history,
         "confusion": confusion,
         "rows": rows,
+        "importance": importance(task),
     }
+
+
+def importance(task: str) -> dict[str, Any]:
+    """Importance of inputs with these names; some permutations help."""
+    inputs = [{"input": name, "mean": 1 - 0.2 * place, "std": 0.1} for place, name in enumerate(NAMES)]
+    measure = "relative_squared_error" if task == "regression" else "log_loss"
+    about = {"part": "train", "rows": len(NAMES), "permutations": 5, "measure": measure, "loss": 0.5, "left_out": 2}
+    return about | {"inputs": inputs}
 
 
 def curve(position: int) -> dict[str, Any]:
@@ -92,7 +101,7 @@ def test_every_chart_is_rendered_with_any_names(tmp_path: Path, task: str, missi
     sizes = {name: (tmp_path / f"artifact.{name}.png").stat().st_size for name in PLOTS}
     assert {name for name, size in sizes.items() if size == 0} == missing
     signature, points = Signature.model_validate(asked["signature"]), Points.model_validate(asked["points"])
-    assert set(PLOTS) - set(available(signature, points, confused=bool(asked["confusion"]))) == missing
+    assert set(PLOTS) - set(available(signature, points, confused=bool(asked["confusion"]), important=True)) == missing
     assert all(size > 1000 for name, size in sizes.items() if name not in missing)
 
 

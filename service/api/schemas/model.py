@@ -65,13 +65,16 @@ class Version(TypedDict):
 
 @with_config(ConfigDict(extra="allow"))
 class Manifest(Version):
-    """A version with its whole manifest. `slices` are the metrics by group, if columns of the data make groups."""
+    """A version with its whole manifest. `slices` are the metrics by group, if columns of the data make groups. `importance` says
+    how much the model depends on each input; versions from before it was recorded, and models for which it cannot be measured,
+    have none."""
 
     spec: dict[str, Any]
     signature: dict[str, Any]
     files: dict[str, Any]
     environment: dict[str, Any]
     slices: NotRequired[dict[str, Any]]
+    importance: NotRequired[dict[str, Any]]
 
 
 @closed

@@ -11,6 +11,7 @@ import { Code } from "../parts/code.js";
 import { MetricName } from "../parts/metric.js";
 import { Plot } from "../parts/plot.js";
 import { VersionGroups } from "./version_groups.js";
+import { VersionImportance } from "./version_importance.js";
 
 const IN_ORDER = [...PARTS].reverse();
 const MOST_COLUMNS = 60; // shown of a wide table
@@ -35,6 +36,7 @@ export function VersionOverview({ name, manifest, path }) {
     </div>
     <${VersionGroups} slices=${manifest.slices} />
     <section class="sheet"><h2>Inputs</h2><${Columns} columns=${signature.inputs} ranges=${manifest.ranges} label="Inputs" /></section>
+    <section class="sheet"><h2>Importance of the inputs</h2><${VersionImportance} importance=${manifest.importance} /></section>
     <section class="sheet"><h2>Outputs</h2><${Columns} columns=${signature.outputs} ranges=${manifest.ranges} label="Outputs" /></section>
     <div class="columns">
       <section class="sheet"><h2>Training</h2><${Training} manifest=${manifest} /></section>

@@ -1,6 +1,6 @@
 """What a model card contains, in order."""
 
-from service.workflow.card import columns, data, groups, lineage, training, usage
+from service.workflow.card import columns, data, groups, importance, lineage, training, usage
 from service.workflow.card.document import Block, Code, Document, Items, Notes, Paragraph, Picture, Section, Table, Text
 from service.workflow.card.recorded import NOT_RECORDED, find, mapping, shown, text
 from service.workflow.card.subject import Subject
@@ -10,6 +10,7 @@ PLOTS = {
     "predictions": "Predictions and truth",
     "residuals": "What the predictions miss",
     "learning_curve": "Learning curve",
+    "importance": "How much worse the model is without each input",
     "parameters": "Values of the parameters",
     "filters": "Filters of the first convolution",
     "confusion": "Confusion matrix",
@@ -29,6 +30,7 @@ def document(subject: Subject) -> Document:
         Section("Model and training", training.blocks(subject.manifest)),
         Section("Metrics", training.metrics(subject.manifest)),
         Section("Metrics by group", groups.blocks(subject.manifest)),
+        Section("Importance of the inputs", importance.blocks(subject.manifest)),
         Section("Plots", _plots(subject)),
         Section("How to use it", usage.blocks(subject)),
         Section("Environment", _environment(subject)),

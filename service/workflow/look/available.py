@@ -11,6 +11,7 @@ PLOTS = (
     "predictions",
     "residuals",
     "learning_curve",
+    "importance",
     "parameters",
     "filters",
     "confusion",
@@ -20,8 +21,9 @@ PLOTS = (
 )
 
 
-def available(signature: Signature, points: Points, *, confused: bool) -> list[str]:
-    """The names of the charts that can be drawn of a model, in the order of `PLOTS`; `confused` if it has a confusion matrix."""
+def available(signature: Signature, points: Points, *, confused: bool, important: bool) -> list[str]:
+    """The names of the charts that can be drawn of a model, in the order of `PLOTS`; `confused` if it has a confusion matrix,
+    `important` if the importance of its inputs is recorded."""
     missing = set()
     if signature.task is not Task.REGRESSION:
         missing.add("residuals")
@@ -29,6 +31,8 @@ def available(signature: Signature, points: Points, *, confused: bool) -> list[s
         missing.add("parameters")
     if not points.filters:
         missing.add("filters")
+    if not important:
+        missing.add("importance")
     if not confused:
         missing.add("confusion")
     if points.curves is None or not points.curves.curves:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from service.workflow.look.importance import Importance
 from service.workflow.look.points import Points, TargetPoints
 from service.workflow.look.text import text
 from service.workflow.parts import PARTS
@@ -18,6 +19,7 @@ class ChartData:
     history: Mapping[str, list[float | None]]
     confusion: Mapping[str, list[list[int]]]
     rows: Mapping[str, int] = field(default_factory=dict)
+    importance: Importance | None = None
 
     @property
     def targets(self) -> list[TargetPoints]:

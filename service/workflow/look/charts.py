@@ -10,6 +10,7 @@ from service.workflow.look.confusion_chart import confusion
 from service.workflow.look.curve_charts import precision_recall, roc
 from service.workflow.look.data_chart import data
 from service.workflow.look.filters_chart import filters
+from service.workflow.look.importance_chart import importance
 from service.workflow.look.learning_curve import learning_curve
 from service.workflow.look.parameters_chart import parameters
 from service.workflow.look.predictions_chart import predictions
@@ -20,6 +21,7 @@ CHARTS: dict[str, Callable[[ChartData], Chart]] = {
     "predictions": predictions,
     "residuals": residuals,
     "learning_curve": learning_curve,
+    "importance": importance,
     "parameters": parameters,
     "filters": filters,
     "confusion": confusion,

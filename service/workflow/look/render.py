@@ -14,6 +14,7 @@ import orjson
 from service.liveness import beat, die_with
 from service.workflow.errors import NotAvailable
 from service.workflow.look.chart_data import ChartData
+from service.workflow.look.importance import Importance
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 
@@ -32,7 +33,15 @@ def main(heartbeats: int, folder: Path) -> int:
     beat(heartbeats)
     request = orjson.loads(sys.stdin.buffer.read())
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
-    subject = ChartData(signature, points, request["history"], request["confusion"], request["rows"])
+    importance = request.get("importance")
+    subject = ChartData(
+        signature,
+        points,
+        request["history"],
+        request["confusion"],
+        request["rows"],
+        None if importance is None else Importance.model_validate(importance),
+    )
     if "plot" not in request:
         _render_all(subject, folder)
         return 0
