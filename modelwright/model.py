@@ -132,6 +132,7 @@ class VersionBase(ModelMethods):
     files: dict[str, Any]
     environment: dict[str, Any]
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
+    warnings: list[str]  # about the data; only of versions with some
 
     @property
     def opened(self) -> Version:

@@ -53,6 +53,8 @@ def _version(name: str, about: dict[str, Any]) -> None:
         line(f"{side}: " + ", ".join(f"{each['name']} ({each['type']})" for each in about["signature"][side]))
     metrics_table(about["metrics"])
     worst_group(about.get("slices"))
+    for warning in about.get("warnings", []):
+        line(f"Warning: {warning}")
 
 
 @models.command()

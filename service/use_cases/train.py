@@ -177,6 +177,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
         **({} if groups is None else {"slices": groups.model_dump(mode="json", exclude_defaults=True)}),
+        **({"warnings": learned.warnings} if learned.warnings else {}),
         "plots": available(learned.signature, learned.points, confused=bool(learned.evaluation.confusion)),
         "ranges": learned.ranges,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},

@@ -10,6 +10,7 @@ from torch import Tensor
 from service.workflow.data.table import Table
 from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.feature import Feature
+from service.workflow.data_warnings import data_warnings
 from service.workflow.device import choose_device, make_deterministic
 from service.workflow.encode import fit_inputs, raw_inputs, raw_targets, with_targets
 from service.workflow.evaluation import Evaluation, evaluate
@@ -47,6 +48,7 @@ class TrainingResult:
     split: Split
     ranges: dict[str, list[float]]  # of the training part
     slices: Slices | None  # metrics by group
+    warnings: list[str]  # about the data
 
 
 def learn(
@@ -102,7 +104,8 @@ def learn(
     points = sample(signature, table, features, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
-    return TrainingResult(model, signature, evaluation, points, parts, found, groups)
+    warned = data_warnings(signature, table, features, targets, parts)
+    return TrainingResult(model, signature, evaluation, points, parts, found, groups, warned)
 
 
 @torch.inference_mode()

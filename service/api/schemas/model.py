@@ -65,13 +65,15 @@ class Version(TypedDict):
 
 @with_config(ConfigDict(extra="allow"))
 class Manifest(Version):
-    """A version with its whole manifest. `slices` are the metrics by group, if columns of the data make groups."""
+    """A version with its whole manifest. `slices` are the metrics by group, if columns of the data make groups;
+    `warnings` say what may make the metrics better than the model is."""
 
     spec: dict[str, Any]
     signature: dict[str, Any]
     files: dict[str, Any]
     environment: dict[str, Any]
     slices: NotRequired[dict[str, Any]]
+    warnings: NotRequired[list[str]]
 
 
 @closed
