@@ -134,6 +134,7 @@ class VersionBase(ModelMethods):
     environment: dict[str, Any]
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
     importance: Importance
+    warnings: list[str]  # about the data; only of versions with some
 
     @property
     def opened(self) -> Version:

@@ -59,6 +59,8 @@ def _version(name: str, about: dict[str, Any]) -> None:
             f"{each['input']} {each['mean']:.3g} ± {each['std']:.1g}" for each in importance["inputs"][:MOST_INPUTS]
         )
         line(f"most important inputs (rise of {importance['measure']}): " + ", ".join(shown))
+    for warning in about.get("warnings", []):
+        line(f"Warning: {warning}")
 
 
 @models.command()

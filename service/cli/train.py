@@ -154,6 +154,8 @@ def _attend(client: "Client", job: dict[str, Any], output: Console, as_json: boo
     console.print()
     metrics_table(manifest["metrics"])
     worst_group(manifest.get("slices"))
+    for warning in manifest.get("warnings", []):
+        line(f"Warning: {warning}")
     console.print(f"\n{model}\n", highlight=False)
     for command, meaning in _next(job["result"], manifest):
         line(f"  {command:<44}  # {meaning}")

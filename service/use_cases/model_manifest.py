@@ -66,6 +66,7 @@ class ModelManifest(BaseModel):
     metrics: Annotated[dict[Part, Annotated[dict[Word, float | None], Field(max_length=100)]], Field(max_length=10)]
     confusion: Annotated[dict[Part, list[list[Count]]], Field(max_length=10)] = {}
     slices: Slices | None = None
+    warnings: Annotated[list[Annotated[str, Field(max_length=5000)]], Field(max_length=100)] = []
     plots: Annotated[list[Word], Field(max_length=100)] | None = None
     split: Annotated[dict[Part, PartOfRows], Field(max_length=10)] = {}
     parameters: Count = 0

@@ -179,6 +179,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
         **({} if groups is None else {"slices": groups.model_dump(mode="json", exclude_defaults=True)}),
+        **({"warnings": learned.warnings} if learned.warnings else {}),
         "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,
         **calibrated,

@@ -11,6 +11,7 @@ from service.workflow.calibration import Calibration, calibrate
 from service.workflow.data.table import Table
 from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.feature import Feature
+from service.workflow.data_warnings import data_warnings
 from service.workflow.device import choose_device, make_deterministic
 from service.workflow.encode import fit_inputs, raw_inputs, raw_targets, with_targets
 from service.workflow.evaluation import Evaluation, evaluate
@@ -50,6 +51,7 @@ class TrainingResult:
     ranges: dict[str, list[float]]  # of the training part
     slices: Slices | None  # metrics by group
     importance: Importance | None  # of the inputs, where it can be measured
+    warnings: list[str]  # about the data
     calibration: Calibration | None = None  # if the answers are calibrated
 
 
@@ -110,7 +112,8 @@ def learn(
     found = ranges(signature, table, parts.train.numpy())
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
     important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
-    return TrainingResult(model, signature, evaluation, points, parts, found, groups, important, calibration)
+    warned = data_warnings(signature, table, features, targets, parts)
+    return TrainingResult(model, signature, evaluation, points, parts, found, groups, important, warned, calibration)
 
 
 @torch.inference_mode()

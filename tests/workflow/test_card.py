@@ -151,6 +151,7 @@ def hostile_manifest(text: str) -> dict[str, Any]:
             "inputs": [column, {**column, "type": text}, {**column, "type": "number"}],
             "outputs": [{"name": text, "type": "class", "classes": [text]}],
         },
+        "warnings": [text],
         "slices": {
             "part": text,
             "metric": text,

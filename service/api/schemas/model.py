@@ -67,7 +67,7 @@ class Version(TypedDict):
 class Manifest(Version):
     """A version with its whole manifest. `slices` are the metrics by group, if columns of the data make groups. `importance` says
     how much the model depends on each input; versions from before it was recorded, and models for which it cannot be measured,
-    have none."""
+    have none. `warnings` say what may make the metrics better than the model is."""
 
     spec: dict[str, Any]
     signature: dict[str, Any]
@@ -75,6 +75,7 @@ class Manifest(Version):
     environment: dict[str, Any]
     slices: NotRequired[dict[str, Any]]
     importance: NotRequired[dict[str, Any]]
+    warnings: NotRequired[list[str]]
 
 
 @closed

@@ -32,7 +32,7 @@ export function JobResult({ job }) {
       <h2>Result: <a href=${model}>${name} version ${version}</a></h2>
       <div class="row"><a class="button primary" href=${link(["models", name, String(version)], { tab: "try" })}>Try the model</a></div>
     </div>
-    <${Ready} of=${manifest} what="Reading the metrics">${(version) => html`<${Metrics} metrics=${version.metrics ?? {}} />`}<//>
+    <${Ready} of=${manifest} what="Reading the metrics">${(version) => html`<${Metrics} metrics=${version.metrics ?? {}} />${(version.warnings ?? []).map((each) => html`<p class="warning">${each}.</p>`)}`}<//>
   </section>`;
 }
 

@@ -61,6 +61,7 @@ function Verdict({ manifest }) {
         <div><dt>${shown.name} of the baseline</dt><dd>${number(shown.baseline)}</dd></div>`}
       <div><dt>Parameters</dt><dd>${count(manifest.parameters)}</dd></div>
     </dl>
+    ${(manifest.warnings ?? []).map((each) => html`<p class="warning below"><strong>Warning:</strong> ${each}.</p>`)}
     ${better === false &&
     html`<p class="warning below"><strong>No better than the baseline,</strong> which answers ${signature.task === "regression" ? "the mean" : "how frequent each class is"} whatever the inputs. Train longer, or look at the plots for what is wrong.</p>`}
   </section>`;

@@ -2,7 +2,7 @@
 
 from service.workflow.card import columns, data, groups, importance, lineage, training, usage
 from service.workflow.card.document import Block, Code, Document, Items, Notes, Paragraph, Picture, Section, Table, Text
-from service.workflow.card.recorded import NOT_RECORDED, find, mapping, shown, text
+from service.workflow.card.recorded import NOT_RECORDED, find, mapping, shown, text, values
 from service.workflow.card.subject import Subject
 
 PLOTS = {
@@ -18,12 +18,15 @@ PLOTS = {
     "precision_recall": "Precision and recall at each threshold",
     "calibration": "How often it is right, over the probability it gives",
 }
+MOST_WARNINGS = 20
 
 
 def document(subject: Subject) -> Document:
     """The card. What the manifest does not record is called so."""
+    warnings = [each for each in values(subject.manifest, "warnings") if isinstance(each, str)]
     sections = [
         Section("What it is for", _notes(subject)),
+        *([Section("Warnings", [Items(warnings[:MOST_WARNINGS])])] if warnings else []),
         Section("Data", data.blocks(subject.manifest)),
         Section("Inputs", columns.inputs(subject.manifest)),
         Section("Outputs", columns.outputs(subject.manifest)),
