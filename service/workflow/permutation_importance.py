@@ -38,7 +38,6 @@ class _Place:
     columns: slice | None
 
 
-@torch.inference_mode()
 def permutation_importance(
     signature: Signature, model: Model, features: Tensors, targets: Tensor, parts: Split, seed: int, at_once: int
 ) -> Importance | None:
@@ -92,13 +91,22 @@ def _bounded(
     elif len(parts.test) > 1:
         part = "test"
     rows = parts.part(part)
-    work = measure(model.network, network_inputs(signature.inputs, model.preprocessing)).work
-    forwards = MOST_WORK // (work + ENCODED * raw_width(signature.inputs) + 1) // PERMUTATIONS
+    forwards = MOST_WORK // _work(signature, model) // PERMUTATIONS
     inputs = min(len(signature.inputs), MOST_INPUTS)
     most = min(MOST_ROWS, max(FEWEST_ROWS, forwards // inputs))
     if len(rows) > most:
         rows = rows[torch.linspace(0, len(rows) - 1, most).round().long()]
     return part, rows, min(inputs, forwards // max(1, len(rows)))
+
+
+def _work(signature: Signature, model: Model) -> int:
+    """The multiply-adds of a row, about. Of columns alone the parameters say it, once for each member of an ensemble that shares
+    them; to measure it may load torch's compiler, which takes 80 MB."""
+    if signature.shaped:
+        work = measure(model.network, network_inputs(signature.inputs, model.preprocessing)).work
+    else:
+        work = model.members * sum(each.numel() for each in model.network.parameters())
+    return work + ENCODED * raw_width(signature.inputs) + 1
 
 
 def _places(inputs: Sequence[Input]) -> Iterator[tuple[str, _Place]]:
@@ -123,6 +131,7 @@ class _Measured:
         self._at_once = at_once
         self._loss = loss
 
+    @torch.inference_mode()
     def loss(self, place: _Place | None, order: Tensor) -> float:
         """The loss when the input at this place has the values of the rows `order`, int64 [m]."""
         answers = []

@@ -104,7 +104,7 @@ def test_the_work_is_bounded_by_rows_and_then_by_inputs(monkeypatch: pytest.Monk
     of = (linear([1.0, 1.0, 1.0, 1.0]), features, features.sum(1, keepdim=True).double())
     found = measured(*of)
     assert found is not None and (found.rows, found.left_out) == (limits.MOST_ROWS, 0)
-    one = limits.ENCODED * 4 + 5 + 1  # a row: four values, a product of four, its result
+    one = limits.ENCODED * 4 + 5 + 1  # a row: four values and five parameters
     monkeypatch.setattr(limits, "MOST_WORK", one * limits.PERMUTATIONS * limits.FEWEST_ROWS * 2)
     fewer = measured(*of)
     assert fewer is not None and (fewer.rows, fewer.left_out) == (limits.FEWEST_ROWS, 2)
