@@ -135,7 +135,7 @@ def test_hostile_names_are_only_names(tmp_path: Path) -> None:
         "library_name": "pytorch",
         "pipeline_tag": "tabular-classification",
         "tags": ["modelwright", "tabular", "multiclass", "mlp"],
-        "metrics": ["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss"],
+        "metrics": ["accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "ece"],
     }
     example = re.search(
         r"^(`{3,})python\nfrom modeling import load\n\nmodel = load\(\)\n(.*?)\n\1\n", text, re.DOTALL | re.MULTILINE
