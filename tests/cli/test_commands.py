@@ -67,6 +67,7 @@ def test_models(run: Run, typed: None, tmp_path: Path) -> None:
     assert json.loads(run("models", "show", "typed@1", "--json").out)["signature"]["inputs"][0]["name"] == "x"
     shown = run("models", "show", "typed@1").out
     assert "typed@1" in shown and "inputs: x (number)" in shown and "baseline" in shown
+    assert "most important inputs (rise of relative_squared_error): x " in shown
     assert "weight" in run("models", "parameters", "typed").out
     assert list(json.loads(run("models", "state-dict", "typed@1").out)) == ["weight", "bias"]
     file = tmp_path / "typed.safetensors"

@@ -41,7 +41,7 @@ def importance(of: ChartData) -> Chart:
         f"not measured: {found.left_out:,} input{'s' if found.left_out > 1 else ''}" if found.left_out else "",
     )
     y = alt.Y("input:N", title=None, sort=names, axis=alt.Axis(labelLimit=220))
-    x = alt.X("mean:Q", title=MEASURES[found.measure], axis=alt.Axis(tickCount=5))
+    x = alt.X("mean:Q", title=MEASURES[found.measure], axis=alt.Axis(tickCount=5), scale=alt.Scale(nice=False))
     base = chart(rows, width=WIDTH, height=BAR * len(rows))
     bars = base.mark_bar(color=BLUE, height={"band": 0.7}).encode(x=x, y=y)
     spread = base.mark_rule(color=BLACK, strokeWidth=1.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y)
