@@ -48,6 +48,18 @@ def test_a_table_becomes_a_model_with_metrics_and_next_steps(run: Run, houses: P
     assert run(*words).status == 0  # what it suggests works
 
 
+def test_the_worst_group_is_told(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    rows = (f"{i % 97},{i % 5 == 0},{i % 97 * 2 + (1000 if i % 5 == 0 and i % 2 else 0)}" for i in range(1200))
+    path.write_text("size,odd,price,late\n" + "".join(f"{row},{i % 89}\n" for i, row in enumerate(rows)))
+    settings = ("--set", 'data.features=["size", "late"]', "--set", 'evaluation.by=["odd"]', "--set", "training.seed=1")
+    trained = run("train", path, "--target", "price", *FEW, *settings)
+    assert trained.status == 0, trained.err
+    told = [each for each in trained.out.splitlines() if each.startswith("Worst group: ")]
+    assert len(told) == 1 and "rows where odd is True: mae " in told[0]
+    assert told[0] in run("models", "show", "orders@1").out
+
+
 def test_names_and_targets_are_chosen(run: Run, houses: Path) -> None:
     options = ("--dataset", "homes", "--name", "rent", "--target", "price", "--target", "area")
     job = json.loads(run("train", houses, *options, *FEW, "--json").out)
