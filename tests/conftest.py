@@ -28,6 +28,16 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # the documente
 # where several test processes share two cores.
 torch.set_num_threads(1)
 
+# What is imported and collected lives as long as the process, so that visits of the garbage collector find nothing.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Has the collector skip from now on what there is."""
+    gc.freeze()
+    gc.enable()
+
+
 # The time of an example depends on other processes and on imports, not on the code alone.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -43,12 +53,11 @@ def fork_server() -> Iterator[ForkServer]:
 
 
 @pytest.fixture
-def own_garbage() -> Iterator[None]:
+def own_garbage() -> None:
     """For tests that measure processor time: a garbage collection visits the objects of the test only, not those that
     earlier tests have left."""
+    gc.collect()  # what is frozen is never collected
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "webhook_hosts": "127.0.0.1, hooks.example.com:8443",
         "webhook_secret": WEBHOOK_SECRET,
     }
-    with Server(tmp_path_factory.mktemp("configured") / "home", **settings) as started:
+    with Server(tmp_path_factory.mktemp("configured") / "home", spare=False, **settings) as started:
         yield started
     assert '"level":"error"' not in started.log(), started.log()
     assert WEBHOOK_SECRET not in started.log()

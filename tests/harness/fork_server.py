@@ -77,18 +77,21 @@ class ForkServer:
         """Whether a process with these variables would import the same: the path, and what libraries read, may not differ."""
         return _imported_with(environment) == self._environment
 
-    def fork(self, arguments: list[str], environment: dict[str, str], output: int) -> ForkedProcess:
+    def fork(
+        self, arguments: list[str], environment: dict[str, str], output: int, *, spare: bool = False
+    ) -> ForkedProcess:
         """Starts `python -m service` with these arguments and environment variables.
 
         Args:
             arguments: those after `python -m service`.
             environment: all of its environment variables.
             output: the descriptor for its standard output and error.
+            spare: whether its first trainer server is forked, too (`spare_trainer_server.py`).
         """
         connection = self._connection or self._start()
         ended, status = os.pipe()
         try:
-            request = orjson.dumps({"arguments": arguments, "environment": environment})
+            request = orjson.dumps({"arguments": arguments, "environment": environment, "spare": spare})
             socket.send_fds(connection, [request], [output, status])
         finally:
             os.close(status)

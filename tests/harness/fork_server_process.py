@@ -10,19 +10,22 @@ import selectors
 import socket
 import sys
 from contextlib import closing, suppress
+from typing import Any
 
 import orjson
 
 from service.interpreter import quick_imports
+from tests.harness import spare_trainer_server
 
 LARGEST_REQUEST = 2**20
+SERVICE = ("service.cli.main", "service.startup", "service.app")  # as `service.cli.serve` imports them
 
 
-def wait_for_requests(connection: socket.socket) -> list[str] | None:
+def wait_for_requests(connection: socket.socket) -> dict[str, Any] | None:
     """Forks a child for each request and reports how it ends.
 
     Returns:
-        In a child: its arguments. Here: None, once the tests have closed the connection.
+        In a child: its request. Here: None, once the tests have closed the connection.
     """
     running: dict[
         int, tuple[int, int]
@@ -39,13 +42,12 @@ def wait_for_requests(connection: socket.socket) -> list[str] | None:
                 if not message:
                     return None
                 output, status = descriptors
-                request = orjson.loads(message)
+                request: dict[str, Any] = orjson.loads(message)
                 if not (pid := os.fork()):
                     close(status, *running, *(pipe for _, pipe in running.values()))
                     prepare(output, request["environment"])
                     connection.send(str(os.getpid()).encode())  # by the child, as it is ready only now
-                    arguments: list[str] = request["arguments"]
-                    return arguments
+                    return request
                 close(output)
                 descriptor = os.pidfd_open(pid)
                 running[descriptor] = (pid, status)
@@ -77,15 +79,20 @@ def close(*descriptors: int) -> None:
 
 
 def main(descriptor: int) -> None:
-    """Serves requests. In a child it becomes `python -m service`, whose exit it does not catch."""
+    """Serves requests. In a child it becomes `python -m service`, whose exit it does not catch; in a child of that, a trainer
+    server."""
     os.set_inheritable(descriptor, False)
     with quick_imports():
-        for module in ("service.cli.main", "service.startup", "service.app"):  # as `service.cli.serve` does
+        for module in (*SERVICE, *spare_trainer_server.IMPORTED):
             importlib.import_module(module)
-    arguments = wait_for_requests(socket.socket(fileno=descriptor))
-    if arguments is not None:
-        sys.argv = ["service", *arguments]
-        runpy.run_module("service", run_name="__main__", alter_sys=True)
+    request = wait_for_requests(socket.socket(fileno=descriptor))
+    if request is None:
+        return
+    if request["spare"] and (arguments := spare_trainer_server.become_spare()) is not None:
+        spare_trainer_server.run(arguments)
+        return
+    sys.argv = ["service", *request["arguments"]]
+    runpy.run_module("service", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ class Server:
         log: the name of the file for its output, without suffix, if not that of its home.
         options: more arguments of the command line.
         environment: variables other than settings.
+        spare: whether its first trainer server may be forked, too, which leaves it without a command line and variables that
+            `/proc` would show.
         settings: `MODELWRIGHT_` settings without the prefix, in lower case.
 
     Where there is a fork server, that forks it. Not if its variables could have an effect on imports; and not a supervisor, which
@@ -46,12 +48,14 @@ class Server:
         log: str | None = None,
         options: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
+        spare: bool = True,
         **settings: object,
     ) -> None:
         self.home = home
         self.options = options
         self.log_file = home.with_name(f"{log or home.name}.log")
         self.environment = environment or {}
+        self.spare = spare
         self.settings = settings
         self.start()
 
@@ -71,7 +75,7 @@ class Server:
         with self.log_file.open("ab") as output:
             forker = self.fork_server
             if forker is not None and forker.fits(environment) and "workers" not in settings:
-                self.process = forker.fork(arguments, environment, output.fileno())
+                self.process = forker.fork(arguments, environment, output.fileno(), spare=self.spare)
                 return
             self.process = subprocess.Popen(  # noqa: S603 - our own
                 [sys.executable, "-m", "service", *arguments],

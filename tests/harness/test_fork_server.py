@@ -11,6 +11,8 @@ import pytest
 
 from service import __version__
 from tests.harness.fork_server import ForkServer
+from tests.harness.line import line
+from tests.harness.server import Server
 from tests.harness.until import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each service is a new interpreter")
@@ -42,6 +44,39 @@ def test_a_process_is_signalled_and_waited_for(fork_server: ForkServer, tmp_path
     process.send_signal(signal.SIGKILL)
     assert process.wait() == process.poll() == -signal.SIGKILL
     until(lambda: not psutil.pid_exists(process.pid))
+
+
+def test_the_first_trainer_server_is_a_child_of_the_service_and_the_next_a_new_interpreter(tmp_path: Path) -> None:
+    with Server(tmp_path / "home", slots=1) as server:
+        for again in (False, True):
+            job = server.client.wait(server.client.train(line(1))["id"])
+            assert job["status"] == "succeeded"
+            (trainer,) = server.children()
+            assert os.getsid(trainer) == server.process.pid
+            assert ("trainer_server" in " ".join(psutil.Process(trainer).cmdline())) == again
+            os.kill(trainer, signal.SIGKILL)
+            until(lambda: server.children() not in ([], [trainer]))  # noqa: B023 - used at once
+        (trainer,) = server.children()
+        server.kill()
+        until(lambda: not psutil.pid_exists(trainer))
+
+
+def test_a_spare_trainer_server_ends_with_a_service_that_does_not_start(
+    fork_server: ForkServer, tmp_path: Path
+) -> None:
+    with (tmp_path / "output").open("wb") as file:
+        arguments = ["serve", "--home", str(tmp_path / "home")]
+        variables = dict(os.environ) | {"MODELWRIGHT_SLOTS": "none"}
+        service = fork_server.fork(arguments, variables, file.fileno(), spare=True)
+    assert service.wait(60) == 1
+    until(lambda: not [each for each in psutil.pids() if _session(each) == service.pid])
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return -1
 
 
 def test_only_variables_that_imports_do_not_read_may_differ() -> None:

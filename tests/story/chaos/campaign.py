@@ -86,7 +86,7 @@ def run(home: Path, settings: CampaignSettings) -> Ledger:
 
 def _open_site(stack: ExitStack, home: Path, settings: CampaignSettings, ledger: Ledger) -> Site:
     if settings.postgresql is None:
-        server = stack.enter_context(Server(home, slots=2, checkpoint_seconds=0.2))
+        server = stack.enter_context(Server(home, spare=False, slots=2, checkpoint_seconds=0.2))
         return Site(server, ledger, beside=None, database=f"sqlite:///{home / 'journal.sqlite'}")
     one, other = (
         stack.enter_context(Server(home, log=log, slots=1, checkpoint_seconds=0.2, database_url=settings.postgresql))
