@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from service.workflow import losses, optimizers
 from service.workflow.freezing import frozen_norms
+from service.workflow.mean_answer import OfMeanAnswer
 from service.workflow.model import Model
 from service.workflow.schedulers import LearningRateSchedule
 from service.workflow.signature import Signature
@@ -31,6 +32,7 @@ class Learner:
     optimizers: list[Optimizer]
     schedule: LearningRateSchedule
     settings: ResolvedSettings
+    watched: nn.Module | None = None  # what early stopping watches on the validation part, if that is not the loss
     averaged: AveragedModel | None = None
     steps: list[Callable[[], Any]] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)  # those that are trained
@@ -91,6 +93,8 @@ def build_learner(spec: ResolvedSpec, signature: Signature, model: Model, device
     """The learner of a model, whose network it moves to the device."""
     network, loss, sums = model.network.to(device), losses.build(spec.loss, signature), losses.sums(spec.loss)
     chosen = optimizers.build(spec.optimizer, network)
+    stopping = spec.training.early_stopping
+    by_answer = stopping is not None and stopping.monitor == "mean_answer_loss"
     return Learner(
         network=network,
         loss=(losses.OfEachMember(loss, sums) if model.members > 1 else loss).to(device),
@@ -98,4 +102,5 @@ def build_learner(spec: ResolvedSpec, signature: Signature, model: Model, device
         optimizers=chosen,
         schedule=LearningRateSchedule(spec.scheduler, chosen),
         settings=spec.training,
+        watched=OfMeanAnswer(loss, model.output, model.members).to(device) if by_answer else None,
     )

@@ -73,8 +73,8 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     optimizer = spec.optimizer or optimizers.REGISTRY.parse(default_optimizer)
     arguments = defaults.pop("loss", {})
     loss = spec.loss or losses.default(task, arguments)
-    stops_early = model.stops_early and rows["validation"] > 0
-    settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
+    monitor = model.monitor if model.stops_early and rows["validation"] > 0 else None
+    settings = training.resolve(spec.training, defaults, rows["train"], monitor)
     scheduler = spec.scheduler
     if cycle is not None and spec.optimizer is None and "scheduler" not in spec.model_fields_set:
         scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))

@@ -10,12 +10,17 @@ EPOCHS = 100
 BATCH_SIZE = 256
 
 
+Monitor = Literal["validation_loss", "train_loss", "mean_answer_loss"]
+
+
 class EarlyStopping(SpecBase):
     """Ends the training when the monitored loss has not fallen for `patience` epochs, and goes back to the best."""
 
     patience: int = Field(default=20, ge=1, description="epochs without a lower loss")
     min_delta: float = Field(default=0.0, ge=0, description="how much lower counts")
-    monitor: Literal["validation_loss", "train_loss"] = "validation_loss"
+    monitor: Monitor = Field(
+        default="validation_loss", description="mean_answer_loss is the validation loss of an ensemble's mean answer"
+    )
 
 
 class EMA(SpecBase):
@@ -69,14 +74,21 @@ def steps(settings: ResolvedSettings, rows: int) -> int:
     return settings.epochs * -(-batches // settings.accumulation_steps)
 
 
-def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, stops_early: bool) -> ResolvedSettings:
-    """The settings with every default filled in: those of the model's kind, else the general ones."""
+def resolve(
+    given: TrainingSettings, defaults: dict[str, Any], train_rows: int, monitor: Monitor | None
+) -> ResolvedSettings:
+    """The settings with every default filled in: those of the model's kind, else the general ones. `monitor` is the kind's own
+    for early stopping, None if it does not stop early when the spec does not say."""
     filled: dict[str, Any] = {
         "epochs": EPOCHS,
         "batch_size": BATCH_SIZE if train_rows > BATCH_SIZE else "full",
-        "early_stopping": EarlyStopping() if stops_early else None,
+        "early_stopping": None if monitor is None else EarlyStopping(monitor=monitor),
         **defaults,
     }
     # Null means the default, except for early stopping.
     kept = {name for name in given.model_fields_set if name == "early_stopping" or getattr(given, name) is not None}
-    return ResolvedSettings.model_validate({**filled, **{name: getattr(given, name) for name in kept}})
+    filled |= {name: getattr(given, name) for name in kept}
+    stopping = filled["early_stopping"]
+    if monitor is not None and isinstance(stopping, EarlyStopping) and "monitor" not in stopping.model_fields_set:
+        filled["early_stopping"] = stopping.model_copy(update={"monitor": monitor})
+    return ResolvedSettings.model_validate(filled)

@@ -43,13 +43,14 @@ def train(
     while run.epoch <= learner.settings.epochs:
         with divergence(learner, run.epoch):
             losses = {"train_loss": _train_epoch(run, after_step)}
+            watched: dict[str, float] = {}
             if len(parts["validation"]):
-                losses["validation_loss"] = evaluate(learner, parts["validation"])
+                losses["validation_loss"], watched = evaluate(learner, parts["validation"])
         check_finite(run.epoch, losses)
         report(run.epoch, losses)
         with divergence(learner, run.epoch):
             learner.schedule.after_epoch(losses.get("validation_loss", losses["train_loss"]))
-        if run.stopper.ends(losses, learner.judged) or run.budget.spent:
+        if run.stopper.ends(losses | watched, learner.judged) or run.budget.spent:
             break
         run.next_epoch()
     if learner.averaged is not None:
@@ -120,13 +121,18 @@ def _gradients(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
 
 
 @torch.inference_mode()
-def evaluate(learner: Learner, examples: Examples) -> float:
-    """The mean loss of the rows, in the trained scale."""
-    network, total = learner.judged, 0.0
+def evaluate(learner: Learner, examples: Examples) -> tuple[float, dict[str, float]]:
+    """The mean loss of the rows, and that of the ensemble's mean answer if it is watched, in the trained scale."""
+    network = learner.judged
+    measures = {"loss": learner.loss} | ({} if learner.watched is None else {"mean_answer_loss": learner.watched})
+    totals = dict.fromkeys(measures, 0.0)
     network.eval()
     for start in range(0, len(examples), examples.rows_at_once):
         rows = slice(start, start + examples.rows_at_once)
         targets = examples.targets[rows]
-        value = learner.loss(network(examples.batch(rows)), targets).item()
-        total += value if learner.sums else value * len(targets)
-    return total / len(examples)
+        output = network(examples.batch(rows))
+        for name, measure in measures.items():
+            value = measure(output, targets).item()
+            totals[name] += value if learner.sums else value * len(targets)
+    means = {name: total / len(examples) for name, total in totals.items()}
+    return means.pop("loss"), means

@@ -44,6 +44,12 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     ),
     "accumulation": spec("price", model=NETWORK, training={"accumulation_steps": 3, "batch_size": 10}),
     "the default network": spec("price", model={"kind": "tabm", "width": 16, "members": 4}),
+    "the default network by its mean answer": spec(
+        "kind",
+        model={"kind": "tabm", "width": 16, "members": 4},
+        optimizer=MOMENTUM,
+        training={"early_stopping": STOPPING, "epochs": 40},
+    ),
     "the default network in full": {k: v for k, v in spec("kind", training={"epochs": 3}).items() if k != "model"},
     "the whole part at once": spec("price", model=NETWORK, training={"batch_size": "full", "epochs": 20}),
     "samples bounded": spec("price", training={"max_samples": 300}),

@@ -9,6 +9,7 @@ from service.workflow.data.texts.encoding import EncodingName
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.spec_base import SpecBase
 from service.workflow.tasks import Task
+from service.workflow.training import Monitor
 
 
 class ModelKind(SpecBase):
@@ -19,6 +20,7 @@ class ModelKind(SpecBase):
     heads: ClassVar[bool] = True  # whether `build` accepts a head
     normalizes: ClassVar[bool] = True  # whether its features are normalized when the spec does not say
     stops_early: ClassVar[bool] = True  # whether it stops early when the spec does not say
+    monitor: ClassVar[Monitor] = "validation_loss"  # what early stopping watches when the spec does not say
 
     in_order: ClassVar[bool] = False  # whether the network uses the order of a text's ids
 

@@ -2,7 +2,7 @@
 arXiv 2410.24210, with the batch ensemble of Wen, Tran, Ba, ICLR 2020)."""
 
 import math
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
+from service.workflow.training import Monitor
 
 LARGE = 2**18  # training rows × encoded columns of a large table
 BUDGET = 480_000_000  # training rows × (columns + width) × epochs: about a minute of one core
@@ -22,8 +23,10 @@ class TabMSpec(ModelKind):
     Defaults depend on the table: `width` 256 for a large one (training rows × encoded columns ≥ 2¹⁸), else 128;
     `members` 1024 / width; `dropout` 0 for a large one, else 0.1. Training defaults: `batch_size` the power of two below
     rows / 32, within 32 … 256; `epochs` 480,000,000 / (rows × (columns + width)), within 10 … 100; AdamW with weight decay
-    0.01.
+    0.01; early stopping watches `mean_answer_loss`.
     """
+
+    monitor: ClassVar[Monitor] = "mean_answer_loss"
 
     kind: Literal["tabm"] = "tabm"
     width: int | None = Field(default=None, ge=1, le=65_536)
