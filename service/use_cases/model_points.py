@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from service.use_cases.model_manifest import ModelManifest
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import shaped_inputs, table_inputs
 from service.workflow.errors import step
 from service.workflow.look.available import PLOTS, available
@@ -52,11 +53,13 @@ def check_points(points: Points, signature: Signature) -> None:
     first: dict[str, Any] = {name: getattr(points, name) for name in ("truth", "prediction", "probability")}
     _check_target("", first, signature.outputs[0], rows)
     _check_more_targets(points, signature)
-    names = [each.name for each in table_inputs(signature.inputs)]
-    if not set(names[:1]) <= set(points.features) <= set(names):
+    inputs = {each.name: COLUMN_TYPES[each.type] for each in table_inputs(signature.inputs)}
+    if not set([*inputs][:1]) <= set(points.features) <= set(inputs):
         raise ValueError("/features: expected the first inputs of the model, by name")
     for name, values in points.features.items():
         _check_length(f"/features{step(name)}", values, rows)
+        if inputs[name].chart_type == "Q":
+            _check_numbers(f"/features{step(name)}", values, "input")
     if len(points.parameters) > MOST_HISTOGRAMS:
         raise ValueError(f"/parameters: expected at most {MOST_HISTOGRAMS}")
     for position, each in enumerate(points.parameters):
@@ -84,8 +87,13 @@ def _check_target(at: str, columns: Mapping[str, Sequence[Any] | None], output: 
         if values is None:
             continue
         _check_length(f"{at}/{name}", values, rows)
-        if numbers and any(type(each) in (bool, str) for each in values):
-            raise ValueError(f"{at}/{name}: expected numbers, for the output is one")
+        if numbers:
+            _check_numbers(f"{at}/{name}", values, "output")
+
+
+def _check_numbers(at: str, values: Sequence[Any], what: str) -> None:
+    if any(type(each) in (bool, str) for each in values):
+        raise ValueError(f"{at}: expected numbers, for the {what} is one")
 
 
 def _check_length(at: str, values: Sequence[Any], rows: int) -> None:

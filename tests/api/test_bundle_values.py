@@ -114,6 +114,7 @@ def draw(members: Members) -> None:
         (POINTS, ("reliability", "bins", "right"), [9] * 15, "/reliability/bins/right: expected no more"),
         (POINTS, ("reliability", "bins", "confidence"), [2.0] * 15, "/reliability/bins/confidence/0: "),
         (POINTS, ("truth", 0), [1], "/truth/0"),
+        (POINTS, ("features", "x", 0), "high", "/features/x: expected numbers"),
         (POINTS, ("probability",), None, "/probability: "),
         (POINTS, ("curves", "part"), "all", "/curves/part: "),
         (POINTS, ("curves", "curves", 0, "roc_area"), 1.5, "/curves/curves/0/roc_area: "),
