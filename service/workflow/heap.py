@@ -17,16 +17,43 @@ GROWN, MORE = 1.25, 64 * 2**20  # times, and bytes
 STATUS = Path("/proc/self/status")
 
 
+class Heap:
+    """The heap of this process, from when this is made on.
+
+    Args:
+        trim: `malloc_trim` of the C library.
+    """
+
+    def __init__(self, trim: Callable[[int], int]) -> None:
+        self._trim = trim
+        self._used = anonymous_bytes()
+        self._trimmed = False
+
+    def give_back(self) -> None:
+        """Gives back what is free, if the process has grown; to be called again and again."""
+        now = anonymous_bytes()
+        if self._trimmed:
+            self._used, self._trimmed = now, False  # the work has taken again what it uses
+        elif now > GROWN * self._used + MORE:
+            self._trim(0)
+            self._trimmed = True
+
+
 @contextmanager
 def trimmed_heap() -> Iterator[None]:
     """Gives memory that is not used back to the system, in a thread, whenever the process has grown. Does nothing where the C
     library is not glibc."""
-    trim = _malloc_trim()
+    trim = malloc_trim()
     if trim is None or not STATUS.exists():
         yield
         return
-    ended = Event()
-    thread = Thread(target=_trim_when_grown, args=(trim, ended), name="heap", daemon=True)
+    heap, ended = Heap(trim), Event()
+
+    def repeat() -> None:
+        while not ended.wait(BETWEEN):
+            heap.give_back()
+
+    thread = Thread(target=repeat, name="heap", daemon=True)
     thread.start()
     try:
         yield
@@ -35,22 +62,14 @@ def trimmed_heap() -> Iterator[None]:
         thread.join()
 
 
-def _trim_when_grown(trim: Callable[[int], int], ended: Event) -> None:
-    used = anonymous_bytes()
-    while not ended.wait(BETWEEN):
-        if anonymous_bytes() > GROWN * used + MORE:
-            trim(0)
-            ended.wait(BETWEEN)  # the work takes again what it uses
-            used = anonymous_bytes()
-
-
 def anonymous_bytes() -> int:
     """The resident memory of this process that is no page of a file."""
     found = next(line for line in STATUS.read_text().splitlines() if line.startswith("RssAnon:"))
     return 1024 * int(found.split()[1])
 
 
-def _malloc_trim() -> Callable[[int], int] | None:
+def malloc_trim() -> Callable[[int], int] | None:
+    """The function of glibc; None where the C library is another."""
     try:
         trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
