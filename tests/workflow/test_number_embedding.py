@@ -104,7 +104,9 @@ def test_a_threshold_is_learned_that_the_plain_network_misses() -> None:
         trained = train(
             {"model_name": "m", "data": data, "model": {"kind": "tabm", **model}, "training": {"epochs": 60}}
         )
-        return trained.learned.evaluation.metrics["test"]["accuracy"]
+        found = trained.learned.evaluation.metrics["test"]["accuracy"]
+        assert found is not None
+        return found
 
     assert accuracy() > 0.9 > accuracy(bins=0)
 
