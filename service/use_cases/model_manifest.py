@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.workflow.conformal import Conformal
 from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -75,6 +76,7 @@ class ModelManifest(BaseModel):
     training: Trained | None = None
     ranges: Annotated[dict[ColumnName, Range], Field(max_length=MOST_COLUMNS)] = {}
     calibration: Calibrated | None = None
+    conformal: Conformal | None = None
     importance: Importance | None = None
     initial: Start | None = None
     job: Word | None = None

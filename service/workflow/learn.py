@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from service.workflow.calibration import Calibration, calibrate
+from service.workflow.conformal import Conformal, conformal, with_coverage
 from service.workflow.data.table import Table
 from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.feature import Feature
@@ -53,6 +54,7 @@ class TrainingResult:
     importance: Importance | None  # of the inputs, where it can be measured
     warnings: list[str]  # about the data
     calibration: Calibration | None = None  # if the answers are calibrated
+    conformal: Conformal | None = None  # if there is a calibration part
 
 
 def learn(
@@ -107,13 +109,16 @@ def learn(
     wanted = spec.calibration is not None
     calibration = calibrate(model, features, targets, parts.validation, rows) if wanted else None
     answers = predict(model, features, rows)
-    evaluation = evaluate(signature, answers, targets, parts)
+    sure = conformal(signature, answers, targets, parts)
+    evaluation = with_coverage(evaluate(signature, answers, targets, parts), sure, answers, targets, parts)
     points = sample(signature, table, features, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
     important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
     warned = data_warnings(signature, table, features, targets, parts)
-    return TrainingResult(model, signature, evaluation, points, parts, found, groups, important, warned, calibration)
+    return TrainingResult(
+        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, sure
+    )
 
 
 @torch.inference_mode()
