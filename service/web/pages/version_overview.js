@@ -118,7 +118,7 @@ function values(column, ranges) {
 
 function Training({ manifest }) {
   const { spec, data, split, training, environment } = manifest;
-  const rows = IN_ORDER.filter((part) => split?.[part]).map((part) => `${part} ${count(split[part].rows)}`);
+  const rows = ["train", "validation", "calibration", "test"].filter((part) => split?.[part]).map((part) => `${part} ${count(split[part].rows)}`);
   return html`<dl class="facts">
     <dt>Data</dt>
     <dd>${spec.data.dataset ? html`<a href=${link(["data", spec.data.dataset], { version: data?.version })}>${spec.data.dataset}, version ${data?.version}</a>` : spec.data.kind}, ${count(data?.rows)} rows</dd>
