@@ -83,7 +83,7 @@ def divided_anew(table: str) -> list[Metrics]:
         parts = Split(kept.train, kept.validation, order[half:], order[:half])
         scores = conformal(learned.signature, answers, targets, parts)
         evaluated = evaluate(learned.signature, answers, targets, parts)
-        found.append(with_coverage(evaluated, scores, answers, targets, parts).metrics["test"])
+        found.append(with_coverage(evaluated, scores, learned.signature, answers, targets, parts).metrics["test"])
     return found
 
 

@@ -172,6 +172,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     confused, important = bool(learned.evaluation.confusion), importance is not None
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
     sure = {} if learned.conformal is None else {"conformal": learned.conformal.model_dump(mode="json")}
+    deciding = {} if learned.threshold is None else {"threshold": learned.threshold.model_dump(mode="json")}
     manifest = {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
@@ -184,6 +185,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "ranges": learned.ranges,
         **calibrated,
         **sure,
+        **deciding,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in digests},
         "parameters": inspection.count(learned.model.network),
         "environment": {

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from service.workflow.data.table import Numbers
+from service.workflow.decision import decide_array
 from service.workflow.errors import NoIntervals, invalid
 from service.workflow.evaluation import Evaluation
 from service.workflow.parts import CALIBRATION
@@ -122,7 +123,12 @@ def conformal(signature: Signature, answers: Tensor, targets: Tensor, parts: Spl
 
 
 def with_coverage(
-    evaluation: Evaluation, of: Conformal | None, answers: Tensor, targets: Tensor, parts: Split
+    evaluation: Evaluation,
+    of: Conformal | None,
+    signature: Signature,
+    answers: Tensor,
+    targets: Tensor,
+    parts: Split,
 ) -> Evaluation:
     """The evaluation with two more metrics of the test part, at the level 0.9: `coverage`, the share of the rows whose truth is
     in the interval or the set, and `interval_width`, in the target's units, or `set_size`, the mean. Of several targets both are
@@ -139,7 +145,7 @@ def with_coverage(
         low, high = intervals(ours, limits)
         made = {"coverage": np.mean((low <= truth) & (truth <= high)), "interval_width": np.mean(high - low)}
     else:
-        within = sets(ours, limits[0])
+        within = sets(ours, limits[0], decide_array(signature, ours))
         true = truth[:, 0].astype(np.int64)
         made = {"coverage": within[np.arange(len(true)), true].mean(), "set_size": within.sum(axis=1).mean()}
     added = {name: float(value) if np.isfinite(value) else None for name, value in made.items()}
@@ -152,12 +158,11 @@ def intervals(answers: Numbers, limits: Numbers) -> tuple[Numbers, Numbers]:
     return np.asarray(values - limits), np.asarray(values + limits)
 
 
-def sets(probabilities: Numbers, limit: float) -> Numbers:
-    """Which classes [n, classes] are in the set of each row: those whose 1 - p is at most the limit, and the most probable one,
-    so that no set is empty."""
-    values = probabilities.astype(np.float64)
-    within = 1 - values <= limit
-    within[np.arange(len(values)), values.argmax(axis=1)] = True
+def sets(probabilities: Numbers, limit: float, answered: Numbers) -> Numbers:
+    """Which classes [n, classes] are in the set of each row: those whose 1 - p is at most the limit, and the one at the position
+    that is answered [n], so that no set is empty."""
+    within = 1 - probabilities.astype(np.float64) <= limit
+    within[np.arange(len(within)), answered] = True
     return np.asarray(within)
 
 

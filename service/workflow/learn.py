@@ -33,6 +33,7 @@ from service.workflow.slices import slices
 from service.workflow.spec import ResolvedSpec
 from service.workflow.split import Split, split
 from service.workflow.state import State
+from service.workflow.threshold import Threshold, choose_threshold, decided_by
 from service.workflow.training_loop import AfterStep, Report, train
 
 PREDICTED_ROWS = 65_536  # of columns of a table, at once
@@ -55,6 +56,7 @@ class TrainingResult:
     warnings: list[str]  # about the data
     calibration: Calibration | None = None  # if the answers are calibrated
     conformal: Conformal | None = None  # if there is a calibration part
+    threshold: Threshold | None = None  # if the spec asks for one
 
 
 def learn(
@@ -109,15 +111,17 @@ def learn(
     wanted = spec.calibration is not None
     calibration = calibrate(model, features, targets, parts.validation, rows) if wanted else None
     answers = predict(model, features, rows)
+    threshold = choose_threshold(spec.threshold, signature, answers, targets, parts)
+    signature = decided_by(signature, threshold)
     sure = conformal(signature, answers, targets, parts)
-    evaluation = with_coverage(evaluate(signature, answers, targets, parts), sure, answers, targets, parts)
+    evaluation = with_coverage(evaluate(signature, answers, targets, parts), sure, signature, answers, targets, parts)
     points = sample(signature, table, features, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
     important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
     warned = data_warnings(signature, table, features, targets, parts)
     return TrainingResult(
-        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, sure
+        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, sure, threshold
     )
 
 

@@ -64,7 +64,7 @@ def test_the_mean_coverage_of_sets_is_the_level(rows: int, level: float) -> None
         draw = torch.Generator().manual_seed(seed)
         of = calibrated(CLASSES, *chances(draw, rows))
         given, truth = chances(draw, 200)
-        within = sets(given.numpy(), of.quantiles(level)[0])
+        within = sets(given.numpy(), of.quantiles(level)[0], given.numpy().argmax(axis=1))
         covered.append(within[np.arange(200), truth[:, 0].numpy()].mean())
         sizes.append(within.sum(axis=1).mean())
     assert level - 0.02 < np.mean(covered) < level + 1 / rows + 0.02
@@ -100,7 +100,7 @@ def test_intervals_and_sets_of_a_higher_level_contain_those_of_a_lower_one(
     inner, outer = (intervals(answers, np.array(of.quantiles(level))) for level in (least, most))
     assert (outer[0] <= inner[0]).all() and (inner[1] <= outer[1]).all()
     given = chances(draw, 50)[0].numpy()
-    few, many = (sets(given, about.quantiles(level)[0]) for level in (least, most))
+    few, many = (sets(given, about.quantiles(level)[0], given.argmax(axis=1)) for level in (least, most))
     assert (many | ~few).all() and few[np.arange(50), given.argmax(axis=1)].all()
 
 

@@ -13,6 +13,7 @@ from service.serving.forward import Array
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.workflow.conformal import intervals, sets
+from service.workflow.decision import decide_array
 
 TIMES = 4  # a number, its two ends in float64, and the names of both
 
@@ -41,7 +42,7 @@ def _predictions(level: float, warm: Warm, answers: Array) -> list[dict[str, Any
     found = values(warm, answers)
     if warm.signature.classifies:
         classes = warm.signature.classes
-        within = sets(answers, limits[0])
+        within = sets(answers, limits[0], decide_array(warm.signature, answers))
         return [
             each | {"set": None if each["label"] is None else [classes[at] for at in row.nonzero()[0].tolist()]}
             for each, row in zip(found, within, strict=True)

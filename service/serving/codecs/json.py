@@ -17,6 +17,7 @@ from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets, decode_body
 from service.workflow.data.types.category import as_text
+from service.workflow.decision import decide_array
 from service.workflow.input_tensors import Tensors
 from service.workflow.tasks import LABEL_THRESHOLD, Task
 
@@ -124,7 +125,7 @@ def chunks(warm: Warm, answers: Array) -> Iterator[Array]:
 def _classes(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     classes = warm.signature.classes
     texts = [as_text(label) for label in classes]
-    best, known = answers.argmax(axis=1).tolist(), np.isfinite(answers).all(axis=1).tolist()
+    best, known = decide_array(warm.signature, answers).tolist(), np.isfinite(answers).all(axis=1).tolist()
     return [
         {
             "label": classes[position] if sure else None,
