@@ -32,7 +32,6 @@ from service.workflow.learn import TrainingResult, learn
 from service.workflow.look.available import available
 from service.workflow.model import Model
 from service.workflow.models import install as install_models
-from service.workflow.parts import PARTS
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec, parse_resolved
@@ -172,6 +171,8 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests, importance, groups = learned.split.digests(), learned.importance, learned.slices
     confused, important = bool(learned.evaluation.confusion), importance is not None
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
+    sure = {} if learned.conformal is None else {"conformal": learned.conformal.model_dump(mode="json")}
+    deciding = {} if learned.threshold is None else {"threshold": learned.threshold.model_dump(mode="json")}
     manifest = {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
@@ -183,7 +184,9 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,
         **calibrated,
-        "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
+        **sure,
+        **deciding,
+        "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in digests},
         "parameters": inspection.count(learned.model.network),
         "environment": {
             "modelwright": __version__,
