@@ -183,6 +183,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         **({"warnings": learned.warnings} if learned.warnings else {}),
         "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,
+        "baseline": learned.baseline,
         **calibrated,
         **sure,
         **deciding,

@@ -10,7 +10,18 @@ from modelwright import Client, Job, Model, results
 from modelwright.job import JobBase
 from modelwright.model import ModelBase, VersionBase
 from modelwright.results import Column, Dataset, Problem
-from service.api.schemas import access, comparison, dataset, job, lineage, model, prediction, service, upload
+from service.api.schemas import (
+    access,
+    comparison,
+    dataset,
+    explanation,
+    job,
+    lineage,
+    model,
+    prediction,
+    service,
+    upload,
+)
 
 HOUSES: dict[str, Any] = {
     "name": "houses",
@@ -73,6 +84,7 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (model.Alias, results.Alias),
     (model.Retention, results.Retention),
     (prediction.Predictions, results.Predictions),
+    (explanation.Explanations, results.Explanations),
     (upload.Upload, results.Upload),
     (access.Key, results.Key),
     (access.NewKey, results.NewKey),
