@@ -141,6 +141,8 @@ class VersionBase(ModelMethods):
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
     importance: Importance
     warnings: list[str]  # about the data; only of versions with some
+    conformal: dict[str, Any]  # the scores of the calibration part, if there is one
+    threshold: dict[str, Any]  # of two classes, if the spec asks for one
 
     @property
     def opened(self) -> Version:
