@@ -165,6 +165,8 @@ class VersionBase(ModelMethods):
     importance: Importance
     warnings: list[str]  # about the data; only of versions with some
     baseline: dict[str, Any]  # the row from which answers are explained; of older versions none
+    conformal: dict[str, Any]  # the scores of the calibration part, if there is one
+    threshold: dict[str, Any]  # of two classes, if the spec asks for one
 
     @property
     def opened(self) -> Version:

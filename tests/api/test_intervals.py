@@ -91,6 +91,7 @@ def test_every_way_of_asking_gives_the_same(http: httpx.Client, path: str) -> No
     assert predicted(http.post(address, json={"instances": ROWS}, params=by_query, headers=accept)) == wanted
     assert predicted(http.post(f"{path}/versions/1/predictions", json=ROWS, params=by_query)) == wanted
     assert predicted(http.get(address, params=columns | by_query)) == wanted
+    assert predicted(http.post(f"{address}?%69nterval=0.9", json=ROWS)) == wanted
     for media_type, content in (("text/csv", csv), ("application/x-ndjson", lines)):
         headers = {"Accept": JSON, "Content-Type": media_type}
         assert predicted(http.post(address, content=content, params={"interval": 0.9}, headers=headers)) == wanted

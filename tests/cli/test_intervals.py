@@ -25,11 +25,12 @@ def client(server: Server) -> Iterator[Client]:
         yield client
 
 
-def trained(client: Client, target: str) -> ModelVersion:
+def trained(client: Client, target: str, **more: Any) -> ModelVersion:
     """A model of the houses with a calibration part."""
     frame = pl.DataFrame(houses(200)).select(*FEATURES, target)
     name, small = f"intervals-{target}", {"kind": "mlp", "hidden": [8]}
-    job = client.train(frame, target=target, model_name=name, split=SPLIT, model=small, training={"epochs": 5})
+    parts: dict[str, Any] = {"split": SPLIT, "model": small, "training": {"epochs": 5}} | more
+    job = client.train(frame, target=target, model_name=name, **parts)
     return job.wait()
 
 
@@ -84,3 +85,12 @@ def test_the_card_says_how_often_they_were_right(prices: ModelVersion, kinds: Mo
         f"a share of {metrics['coverage']:.6g} has the truth in it; mean width {metrics['interval_width']:.6g}" in card
     )
     assert "mean number of classes" in kinds.card()
+
+
+def test_a_version_is_shown_with_its_threshold(run: Run, client: Client) -> None:
+    costs = {"cost": {"false_positive": 1, "false_negative": 9}}
+    split = {"train": 0.4, "validation": 0.4, "test": 0.2}
+    made = trained(client, "large", split=split, threshold=costs).refresh()
+    assert made.threshold["positive"] is True and made.threshold["measure"] == "cost"
+    said = f"answers true where its probability is above {made.threshold['threshold']:.4g}"
+    assert said in run("models", "show", f"{made.name}@{made.version}").out

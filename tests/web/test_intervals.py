@@ -1,4 +1,4 @@
-"""“Try it” of a version with a calibration part asks for an interval or a set."""
+"""“Try it” of a version with a calibration part asks for an interval or a set; a version with a threshold says so."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from tests.web.conftest import Visit
 from tests.workflow.learning import houses
 
 
-def trained(http: httpx.Client, name: str, target: str) -> None:
+def trained(http: httpx.Client, name: str, target: str, **more: Any) -> None:
     """Trains a small model on the houses."""
     about: dict[str, Any] = {
         "data": {"kind": "rows", "records": houses(200), "target": target, "features": ["size", "age"]},
         "split": {"train": 0.4, "validation": 0.2, "calibration": 0.2, "test": 0.2},
         "model": {"kind": "mlp", "hidden": [8]},
         "training": {"epochs": 5},
-    }
+    } | more
     train(http, name, **about, loss=None, optimizer={"name": "AdamW", "lr": 0.01})
 
 
@@ -50,3 +50,16 @@ def test_a_prediction_is_asked_for_with_its_interval(
     expect(page.get_by_label("The same request in Python")).to_contain_text("interval=0.9")
     levels.select_option("none")
     expect(page.get_by_text("between " if key == "interval" else "One of: ")).to_have_count(0)
+
+
+def test_a_version_with_a_threshold_is_not_judged_by_its_accuracy(visit: Visit, http: httpx.Client) -> None:
+    costs = {"cost": {"false_positive": 1, "false_negative": 20}}
+    split = {"train": 0.3, "validation": 0.4, "test": 0.3}
+    trained(http, "web-threshold", "dear", split=split, threshold=costs, training={"epochs": 60})
+    found = http.get("/v1/models/web-threshold/versions/1").json()
+    page = visit.open("#/models/web-threshold/1")
+    expect(
+        page.get_by_text(f"is the answer where its probability is above {found['threshold']['threshold']:.4g}")
+    ).to_be_visible()
+    expect(page.get_by_text("balanced_accuracy of the baseline")).to_be_visible()
+    expect(page.get_by_text("No better than the baseline")).to_have_count(0)

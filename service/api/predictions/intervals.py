@@ -21,7 +21,7 @@ def level_in(query_string: bytes) -> float | None:
     Raises:
         InvalidInstances: it is no level, or there are several.
     """
-    if FIELD.encode() not in query_string:
+    if not query_string:
         return None
     given = parse_qs(query_string.decode("latin-1"), keep_blank_values=True).get(FIELD)
     return None if given is None else _level(given)

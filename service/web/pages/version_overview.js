@@ -51,7 +51,7 @@ export function VersionOverview({ name, manifest, path }) {
 /** The one sentence that says what this is and how good it is. */
 function Verdict({ manifest }) {
   const { signature } = manifest;
-  const shown = headline(manifest.metrics);
+  const shown = headline(manifest.metrics, manifest.threshold);
   const better = shown && beats(shown.name, shown.value, shown.baseline);
   const targets = signature.outputs.map((each) => each.name);
   return html`<section class="sheet">
