@@ -33,8 +33,8 @@ def records(target: Callable[[float, str], dict[str, Any]]) -> list[dict[str, An
 def houses(http: httpx.Client) -> str:
     """A regression."""
     data = {"kind": "rows", "target": "price", "records": records(lambda s, c: {"price": 3 * s + 50 * (c == "red")})}
-    train(http, "explained", data=data, model=None, loss=None, training={"epochs": 20})
-    return "explained"
+    train(http, "reasons", data=data, model=None, loss=None, training={"epochs": 20})
+    return "reasons"
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def kinds(http: httpx.Client) -> str:
     """A classification of three classes, one of them a number."""
     found = records(lambda s, c: {"kind": "small" if s < 80 else c})
     data = {"kind": "rows", "target": "kind", "records": found}
-    train(http, "explained-kinds", data=data, model=None, loss=None, training={"epochs": 20})
-    return "explained-kinds"
+    train(http, "reasons-kinds", data=data, model=None, loss=None, training={"epochs": 20})
+    return "reasons-kinds"
 
 
 def explain(http: httpx.Client, name: str, body: Any, version: str = "") -> dict[str, Any]:
@@ -101,14 +101,14 @@ def test_a_class_is_the_predicted_one_or_the_named_one(http: httpx.Client, kinds
 def test_several_targets_and_labels_are_explained_each(http: httpx.Client) -> None:
     found = records(lambda s, c: {"large": s > 90, "warm": c == "red"})
     data = {"kind": "rows", "target": ["large", "warm"], "records": found}
-    train(http, "explained-labels", data=data, model=None, loss=None, training={"epochs": 10})
-    made = explain(http, "explained-labels", {"instances": ROWS})
+    train(http, "reasons-labels", data=data, model=None, loss=None, training={"epochs": 10})
+    made = explain(http, "reasons-labels", {"instances": ROWS})
     assert made["explained"] == [["large", "warm"]] * 2
     for each, prediction in zip(made["attributions"], made["predictions"], strict=True):
         for label in ("large", "warm"):
             moved = prediction["probabilities"][label] - made["baseline"]["prediction"]["probabilities"][label]
             assert sum(each[label].values()) == pytest.approx(moved, rel=0.011, abs=1.1e-3)
-    one = explain(http, "explained-labels", {"instances": ROWS, "target": "warm"})
+    one = explain(http, "reasons-labels", {"instances": ROWS, "target": "warm"})
     assert one["explained"] == ["warm", "warm"]
     assert one["attributions"] == [each["warm"] for each in made["attributions"]]
 
@@ -116,13 +116,13 @@ def test_several_targets_and_labels_are_explained_each(http: httpx.Client) -> No
 def test_an_image_beside_a_number_has_one_figure(http: httpx.Client) -> None:
     rows = "".join(f"{at}.png,{at / 10},{at * 1.5}\n" for at in range(12))
     files = {"metadata.csv": "file_name,age,score\n" + rows} | {f"{at}.png": picture(at) for at in range(12)}
-    made = http.put("/v1/datasets/explained", content=zip_of(files), headers={"Content-Type": "application/zip"})
+    made = http.put("/v1/datasets/reasons", content=zip_of(files), headers={"Content-Type": "application/zip"})
     assert made.status_code == 201, made.text
     features = {"image": {"type": "image", "size": 8}, "age": {"type": "number"}}
-    data = {"kind": "dataset", "dataset": "explained", "target": "score", "features": features}
-    train(http, "explained-image", data=data, model={"kind": "fusion"}, loss=None, training={"epochs": 2})
+    data = {"kind": "dataset", "dataset": "reasons", "target": "score", "features": features}
+    train(http, "reasons-image", data=data, model={"kind": "fusion"}, loss=None, training={"epochs": 2})
     photo = {"b64": base64.b64encode(picture(3)).decode()}
-    found = explain(http, "explained-image", {"instances": [{"image": photo, "age": 0.5}, {"image": None, "age": 2}]})
+    found = explain(http, "reasons-image", {"instances": [{"image": photo, "age": 0.5}, {"image": None, "age": 2}]})
     assert found["method"] == "integrated_gradients"
     assert found["baseline"]["instance"] == {"image": None, "age": pytest.approx(0.55, abs=0.2)}
     for each, prediction in zip(found["attributions"], found["predictions"], strict=True):
@@ -133,8 +133,8 @@ def test_a_text_is_explained_by_sampling(http: httpx.Client) -> None:
     found = [{"text": "good" if at % 2 else "bad", "age": at % 5, "y": 3 * (at % 2) + at % 5} for at in range(60)]
     features = {"text": {"type": "text"}, "age": {"type": "number"}}
     data = {"kind": "rows", "target": "y", "records": found, "features": features, "task": "regression"}
-    train(http, "explained-text", data=data, model=None, loss=None, training={"epochs": 2})
-    made = explain(http, "explained-text", {"instances": [{"text": "good", "age": 1}, {"text": "bad", "age": 4}]})
+    train(http, "reasons-text", data=data, model=None, loss=None, training={"epochs": 2})
+    made = explain(http, "reasons-text", {"instances": [{"text": "good", "age": 1}, {"text": "bad", "age": 4}]})
     assert made["method"] == "sampling_shapley"
     for each, prediction in zip(made["attributions"], made["predictions"], strict=True):
         assert each.keys() == {"text", "age"}
@@ -206,7 +206,7 @@ def test_a_bundle_keeps_the_baseline_and_is_checked(http: httpx.Client, houses: 
     for name, value in (("size", "x"), ("colour", "violet"), ("colour", 1.5), ("sold", 1e300), ("other", 1.0)):
         members["manifest.json"]["baseline"] = wanted | {name: value}
         answer = http.post(
-            "/v1/models/explained-again/versions",
+            "/v1/models/reasons-again/versions",
             content=closed(members),
             headers={"Content-Type": "application/zip"},
         )
@@ -214,9 +214,9 @@ def test_a_bundle_keeps_the_baseline_and_is_checked(http: httpx.Client, houses: 
     del members["manifest.json"]["baseline"]  # as versions from before it was recorded
     headers = {"Content-Type": "application/zip"}
     assert (
-        http.post("/v1/models/explained-before/versions", content=closed(members), headers=headers).status_code == 201
+        http.post("/v1/models/reasons-before/versions", content=closed(members), headers=headers).status_code == 201
     )
-    found = explain(http, "explained-before", {"instances": ROWS})
+    found = explain(http, "reasons-before", {"instances": ROWS})
     assert found["baseline"]["instance"] == {"size": None, "colour": None, "sold": None}
     start = found["baseline"]["prediction"]
     for each, prediction in zip(found["attributions"], found["predictions"], strict=True):
