@@ -45,5 +45,5 @@ def sweep_id(server: Server) -> str:
 def steps_of(server: Server) -> int:
     """How far the sweep is: two for each trial, when it has begun and when it has ended, and two for the best."""
     sweep = server.client.sweep(sweep_id(server))
-    ended = sum(count for status, count in sweep["trials_by_status"].items() if status in FINAL)
-    return len(sweep["trials"]) + ended + (sweep["winner_job_id"] is not None) + (sweep["status"] in FINAL)
+    ended: int = sum(count for status, count in sweep["trials_by_status"].items() if status in FINAL)
+    return len(sweep.trials) + ended + (sweep["winner_job_id"] is not None) + (sweep["status"] in FINAL)
