@@ -18,7 +18,7 @@ from service.serving.warm_models import Warm
 from service.signatures.errors import InvalidSignature
 from service.signatures.signatures import Signatures
 from service.strict_json import decode
-from service.use_cases.attempt_store import STATE_DICT, TENSORS
+from service.use_cases.attempt_store import HISTORY, STATE_DICT, TENSORS
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.model_manifest import (
     ModelManifest,
@@ -29,7 +29,7 @@ from service.use_cases.model_manifest import (
 )
 from service.use_cases.model_points import check_plots, check_points
 from service.use_cases.predict import dry_run
-from service.use_cases.train import HISTORY, POINTS
+from service.use_cases.train import POINTS
 from service.workflow.conformal import check_scores
 from service.workflow.encode import answers_dtype, raw_dtype
 from service.workflow.errors import InvalidSpec, step

@@ -15,7 +15,7 @@ from model_store.errors import Corrupt, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
-from service.use_cases.attempt_store import STATE_DICT, TENSORS, Input
+from service.use_cases.attempt_store import HISTORY, STATE_DICT, TENSORS, Input
 from service.use_cases.checkpoints import AttemptCheckpoints
 from service.use_cases.open_model import open_files
 from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
@@ -40,7 +40,6 @@ from service.workflow.split import columns as split_columns
 from service.workflow.state import State
 
 POINTS = "points.json"
-HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # fields of a spec that are not part of a version, and so not shared with it
 NO_MEMORY = "can't allocate memory"  # in the message of torch's RuntimeError
