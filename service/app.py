@@ -36,6 +36,7 @@ from service.api.routes import (
     provenance,
     retention,
     service,
+    sweeps,
     training_jobs,
     uploads,
     web,
@@ -59,6 +60,7 @@ DESCRIPTION = "POST a config, get a model."
 ROUTERS = (
     health,
     training_jobs,
+    sweeps,
     datasets,
     dataset_items,
     models,

@@ -120,16 +120,21 @@ def submit(
                     return known, False
     planned = plan(store, spec, limits)
     check_cancelled()
-    context: dict[str, Any] = {
-        "signature": planned.signature.model_dump(mode="json"),
-        "since": _newest(store, spec.model_name),
-        "rows": planned.rows,
-    }
+    context = context_of(store, planned)
     if traceparent is not None:
         context["traceparent"] = traceparent
     return journal.submit(
         spec.model_name, planned.spec.to_json(), context, priority=spec.priority, idempotency=idempotency
     )
+
+
+def context_of(store: Store, planned: Plan) -> dict[str, Any]:
+    """What a training needs besides its spec."""
+    return {
+        "signature": planned.signature.model_dump(mode="json"),
+        "since": _newest(store, planned.spec.model_name),
+        "rows": planned.rows,
+    }
 
 
 def _check_model_name(name: str) -> None:

@@ -20,6 +20,7 @@ from service.use_cases.checkpoints import AttemptCheckpoints
 from service.use_cases.open_model import open_files
 from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
 from service.use_cases.stored_dataset import dataset_of
+from service.use_cases.trial_figures import trial_figures
 from service.workflow import inspection
 from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
@@ -87,6 +88,9 @@ def _train(attempt: Attempt) -> dict[str, Any]:
         loaded = _load(fetched, spec, signature, Path(job["folder"]))
         initial = _initial(fetched["initial"]) if "initial" in fetched else None
     learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
+    figures = trial_figures(spec, learned, checkpoints.history) if "sweep" in job["context"] else {}
+    if not job["context"].get("publishes", True):
+        return {"model_name": spec.model_name, "version": None, **figures}
     attempt.stage("publish")
     with put_off_storage_errors("its files cannot be written"):
         files = _write(Path(job["folder"]), learned, checkpoints.history)
@@ -100,7 +104,7 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     }
     if "initial" in fetched:
         manifest["initial"] = {"digest": fetched["initial"]["digest"]}
-    return attempt.publish(manifest, files, {TENSORS: summary.model_dump()})
+    return attempt.publish(manifest, files, {TENSORS: summary.model_dump()}) | figures
 
 
 def _learn(

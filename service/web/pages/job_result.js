@@ -21,6 +21,19 @@ const SMALLER = ["mae", "rmse", "log_loss", "ece"]; // metrics of which the smal
 const FIRST = ["mae", "balanced_accuracy", "accuracy", "rmse"]; // by which the model is compared with the baseline
 
 export function JobResult({ job }) {
+  return job.result.version === null ? html`<${TrialResult} job=${job} />` : html`<${ModelResult} job=${job} />`;
+}
+
+// A trial of a sweep publishes no version: its sweep trains the best settings again.
+function TrialResult({ job }) {
+  return html`<section class="sheet" aria-label="Result">
+    <h2>Result: trial ${job.sweep.number} of sweep ${job.sweep.id}</h2>
+    <p class="quiet">It has no version: the sweep trains the best settings again, and publishes those.</p>
+    <${Metrics} metrics=${job.result.metrics ?? {}} />
+  </section>`;
+}
+
+function ModelResult({ job }) {
   const { model_name: name, version } = job.result;
   const manifest = useResource(`v1/models/${name}/versions/${version}`);
   const model = link(["models", name, String(version)]);
