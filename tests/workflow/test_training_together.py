@@ -83,6 +83,10 @@ class Together:
         self._table = self.specs[0].data.load(lambda _: self.signature.wanted(), no_dataset, Path()).table
         self._threads = threads
 
+    def _report(self, _: int, losses: dict[int, dict[str, float]]) -> None:
+        for at, each in losses.items():
+            self.reported[at].append(each)
+
     def train(self, after_step: AfterStep | None = None, saved: State | None = None) -> list[Outcome]:
         torch.set_num_threads(self._threads)
         try:
@@ -90,7 +94,7 @@ class Together:
                 self.specs,
                 self.signature,
                 self._table,
-                lambda trial, _, losses: self.reported[trial].append(losses),
+                self._report,
                 after_step=after_step,
                 saved=saved,
             )

@@ -29,7 +29,7 @@ from service.workflow.together.stacked_network import StackedNetwork
 from service.workflow.together.trial import Trial
 from service.workflow.training_loop import AfterStep
 
-ReportTrial = Callable[[int, int, dict[str, float]], None]
+ReportTrials = Callable[[int, dict[int, dict[str, float]]], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def learn_together(
     specs: Sequence[ResolvedSpec],
     signature: Signature,
     table: Table,
-    report: ReportTrial,
+    report: ReportTrials,
     *,
     after_step: AfterStep | None = None,
     saved: State | None = None,
@@ -59,7 +59,7 @@ def learn_together(
     Args:
         specs: one at least, of the `same_shape`, none with a `refusal`.
         signature, table: as for `learn`; the same for all.
-        report: called with the number of the spec, the epoch and its losses.
+        report: called with the number of each epoch and its losses, by the positions of the specs that still take part.
         after_step: as for `learn`, after every few steps: there is one state for all.
         saved: such a state, to continue from.
         stage: called with the name of each stage when it begins.
@@ -126,7 +126,7 @@ def _train(
     generators: Sequence[Generator],
     examples: dict[str, Examples],
     crew: Crew,
-    report: ReportTrial,
+    report: ReportTrials,
     after_step: AfterStep | None,
     saved: State | None,
 ) -> list[Trial]:
@@ -153,13 +153,15 @@ def _train(
     return trials
 
 
-def _epoch(stack: Stack, report: ReportTrial, after_steps: Callable[[], None]) -> None:
+def _epoch(stack: Stack, report: ReportTrials, after_steps: Callable[[], None]) -> None:
     trained, validated = stack.train_epoch(after_steps), stack.validate()
+    reported = {}
     for at, trial in enumerate(stack.trials):
         found = {"train_loss": trained[at]} | ({} if validated is None else {"validation_loss": validated[at]})
         trial.after_epoch(stack.epoch, found)
         if trial.failure is None:
-            report(trial.number, stack.epoch, found)
+            reported[trial.number] = found
+    report(stack.epoch, reported)
     stack.next_epoch()
 
 

@@ -7,6 +7,7 @@ from service.workflow.encode import shaped_inputs
 from service.workflow.models.mlp import MLPSpec
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec
+from service.workflow.spec_base import FaultBudget
 from service.workflow.torch_registry import arguments_of, name_of
 
 OPTIMIZERS = ("SGD", "Adam", "AdamW")
@@ -15,6 +16,8 @@ LOSSES = ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss",
 CYCLING = ("OneCycleLR", "CyclicLR")  # change the momentum too, unless told not to
 WITHOUT = ("ema", "freeze", "max_seconds", "max_samples")  # settings that are not there together
 OWN = {"optimizer": ("lr", "weight_decay"), "model": ("dropout",), "training": ("seed",)}
+FEWEST = 4  # trials
+LARGEST, MOST_WORK = 20_000, 5_000_000  # parameters, and those times the rows of a batch
 ASIDE = {"model_name", "notes", "license", "webhook", "priority"}  # no part of the training
 
 
@@ -34,10 +37,33 @@ def same_shape(specs: Sequence[ResolvedSpec]) -> list[list[int]]:
 
 
 def _shape(spec: ResolvedSpec) -> dict[str, Any]:
-    value = spec.model_dump(exclude={"data", *ASIDE})
+    value: dict[str, Any] = spec.model_dump(exclude={"data", *ASIDE})
     for part, names in OWN.items():
         value[part] = {name: each for name, each in value[part].items() if name not in names}
     return value
+
+
+def own_parts(spec: ResolvedSpec) -> dict[str, Any]:
+    """The parts of a spec, as JSON, that hold what specs of one shape may have for themselves."""
+    found: dict[str, Any] = spec.model_dump(mode="json", include=set(OWN))
+    return found
+
+
+def with_own_parts(spec: ResolvedSpec, own: dict[str, Any]) -> ResolvedSpec:
+    """The spec with the `own_parts` of another.
+
+    Raises:
+        ValidationError: they are of no spec.
+    """
+    return ResolvedSpec.model_validate(dict(spec) | own, context=FaultBudget(tries=False))
+
+
+def is_faster(spec: ResolvedSpec, parameters: int, rows: int) -> bool:
+    """Whether `FEWEST` trials like this one, of so many training rows, take less time together than one after another. Larger
+    networks spend their time in products that are as fast alone."""
+    size = spec.training.batch_size
+    batch = rows if size == "full" else min(size, rows)
+    return parameters <= LARGEST and parameters * batch <= MOST_WORK
 
 
 def refusal(spec: ResolvedSpec, signature: Signature) -> str | None:
