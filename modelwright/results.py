@@ -85,11 +85,13 @@ class Outcome(Result):
 
 
 class OfSweep(Result):
-    """The sweep that a job is a trial of, and the trial's number; the winner trains its settings again for the version."""
+    """The sweep that a job is a trial of, and the trial's number; the winner trains its settings again for the version.
+    `vectorized` are the numbers of the trials that it trains together."""
 
     id: str
     number: int
     winner: bool
+    vectorized: list[int]
 
 
 class Trial(Result):
@@ -102,6 +104,7 @@ class Trial(Result):
     objective: float | None
     version: int | None
     error: Problem | None
+    vectorized: bool
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -20,12 +20,13 @@ from service.use_cases.checkpoints import AttemptCheckpoints
 from service.use_cases.open_model import open_files
 from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
 from service.use_cases.stored_dataset import dataset_of
+from service.use_cases.train_together import train_together
 from service.use_cases.trial_figures import trial_figures
 from service.workflow import inspection
 from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import RequestedColumn, Table
-from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
+from service.workflow.errors import InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.evaluation_spec import columns as evaluation_columns
 from service.workflow.heap import trimmed_heap
 from service.workflow.history import History
@@ -85,6 +86,8 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     with put_off_storage_errors("its data cannot be read"):
         loaded = _load(fetched, spec, signature, Path(job["folder"]))
         initial = _initial(fetched["initial"]) if "initial" in fetched else None
+    if "together" in job["context"]:
+        return train_together(attempt, checkpoints, spec, signature, loaded.table)
     learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
     figures = trial_figures(spec, learned, checkpoints.history) if "sweep" in job["context"] else {}
     if not job["context"].get("publishes", True):
@@ -130,13 +133,7 @@ def _learn(
             spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage, folder=folder
         )
 
-    with put_off_storage_errors("its checkpoints cannot be read"):
-        saved = checkpoints.resume()
-    try:
-        return go_on(saved)
-    except CheckpointUnfit:
-        checkpoints.forget()
-        return go_on(None)
+    return checkpoints.resumed(go_on)
 
 
 def _load(fetched: Mapping[str, Input], spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
