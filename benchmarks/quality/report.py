@@ -39,10 +39,10 @@ def _about(found: Found) -> str:
     pins = [
         pin for pin in REQUIREMENTS.read_text(encoding="utf-8").split("\n") if pin and not pin.startswith(NOT_PEERS)
     ]
-    codes = Counter(line["code"] for line in found.values() if line["method"] == OURS and "code" in line)
-    ours = ", ".join(code for code, _ in codes.most_common())
+    codes = {line["method"]: line["code"] for line in found.values() if "code" in line}
+    ours = ", ".join(f"{name} is commit {code}" for name, code in codes.items())
     return (
-        f"Ours: commit {ours or '–'}. Peers: {', '.join(pins)}. Every method has its defaults, a seed and one thread, and sees "
+        f"{ours}; the peers are {', '.join(pins)}. Every method has its defaults, a seed and one thread, and sees "
         "the same rows of our default split (0.7, 0.15, 0.15): ours and RealMLP-TD learn from the training part and stop by the "
         "validation part, the others learn from both. Figures are of the test part, means over the splits of a table; "
         "a method's rank on a table is by log loss or R². Of a method that failed it is the last. "

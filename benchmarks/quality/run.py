@@ -38,12 +38,9 @@ def main() -> None:
         name = given.name or method
         for table in tables:
             if (table, given.split, name) not in done and time.time() < given.until:
-                line = {
-                    "table": table,
-                    "split": given.split,
-                    "method": name,
-                    **_limited(method, name, table, given.split),
-                }
+                line = {"table": table, "split": given.split, "method": name}
+                line |= _limited(method, name, table, given.split)
+                line |= {"code": _commit(given.code or ".")} if method.startswith("ours") else {}
                 cache.record(line)
                 sys.stderr.write(f"{line}\n")
 
@@ -63,6 +60,13 @@ def _commit(folder: str) -> str:
     """The commit of a checkout, with `+` if files differ from it."""
     git = ["git", "-C", folder, "describe", "--always", "--abbrev=8", "--dirty=+", "--exclude=*"]
     return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
+
+def _commit(folder: str) -> str:
+    """The last commit of a checkout's service, with `+` if files differ from it."""
+    git = ["git", "-C", folder]
+    commit = subprocess.check_output([*git, "log", "-1", "--format=%h", "--abbrev=8", "--", "service"], text=True)  # noqa: S603
+    return commit.strip() + "+" * bool(subprocess.check_output([*git, "status", "--porcelain", "service"]))  # noqa: S603
 
 
 def _limited(method: str, name: str, table: str, split: int) -> dict[str, Any]:
