@@ -13,7 +13,8 @@ from modelwright.errors import ModelwrightError
 from modelwright.json_types import Json
 from modelwright.methods import OfAsyncClient, OfClient, operation, returns, yields
 from modelwright.plots import Plot
-from modelwright.results import Alias, Importance, Lineage, Parameters, Problem, Result, Within
+from modelwright.predictions import explanations
+from modelwright.results import Alias, Explanations, Importance, Lineage, Parameters, Problem, Result, Within
 from modelwright.steps import Call, Steps, Stream
 
 CARD_SECONDS = 30  # that the service may take to draw the plots of a page
@@ -40,6 +41,10 @@ class ModelMethods(Result):
         raise NotImplementedError
 
     def _predicting(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def _explaining(self) -> Version | None:
         raise NotImplementedError
 
     @operation
@@ -74,6 +79,24 @@ class ModelMethods(Result):
             "POST", self._predicting(), query=query, headers=headers, content=exchange.content, repeatable=True
         )
         return exchange.read(response)
+
+    @operation
+    def explain(self, data: Any, *, label: Any = None, target: str | None = None) -> Steps[Explanations]:
+        """What each input adds to the answers to at most 100 rows.
+
+        Args:
+            data: a list of rows, one row or columns as a dictionary, a DataFrame, or an array or tensor of numbers, as `predict`
+                takes them.
+            label: the class whose probability is explained, in place of the predicted one.
+            target: the only one of several targets or labels that is explained.
+
+        Raises:
+            UnusableData: `data` is none of these.
+            InvalidInstances: the rows do not fit the model; `errors` points at them.
+        """
+        from modelwright.rows import document_of  # not needed by those who only look
+
+        return (yield from explanations(self.name, self._explaining, document_of(data), label, target))
 
     @operation
     def promote(self, alias: str = "production") -> Steps[Alias]:
@@ -141,6 +164,7 @@ class VersionBase(ModelMethods):
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
     importance: Importance
     warnings: list[str]  # about the data; only of versions with some
+    baseline: dict[str, Any]  # the row from which answers are explained; of older versions none
     conformal: dict[str, Any]  # the scores of the calibration part, if there is one
     threshold: dict[str, Any]  # of two classes, if the spec asks for one
 
@@ -156,6 +180,10 @@ class VersionBase(ModelMethods):
 
     def _predicting(self) -> str:
         return version_path(self.name, self.version, "predictions")
+
+    @property
+    def _explaining(self) -> Version | None:
+        return self.version
 
     @returns(lambda: (ModelVersion, AsyncModelVersion))
     def refresh(self) -> Steps[Json]:
@@ -201,6 +229,10 @@ class ModelBase(ModelMethods):
 
     def _predicting(self) -> str:
         return path("models", self.name, "predictions")
+
+    @property
+    def _explaining(self) -> Version | None:
+        return None
 
     @returns(lambda: (Model, AsyncModel))
     def refresh(self) -> Steps[Json]:

@@ -6,7 +6,7 @@ from typing import Any
 from modelwright.calls import Version, json_of, path, version_path
 from modelwright.errors import ApiError, Unreachable
 from modelwright.methods import operation
-from modelwright.results import Predictions
+from modelwright.results import Explanations, Predictions
 from modelwright.steps import Call, Steps
 
 
@@ -43,6 +43,28 @@ class Predicting:
         return Predictions((yield from json_of(call)))
 
     @operation
+    def explain(
+        self,
+        name: str,
+        instances: Sequence[Any] | None = None,
+        *,
+        inputs: Mapping[str, Sequence[Any]] | None = None,
+        label: Any = None,
+        target: str | None = None,
+        version: Version | None = None,
+    ) -> Steps[Explanations]:
+        """What each input adds to the answers to at most 100 rows (`instances`) or columns (`inputs`).
+
+        Args:
+            label: the class whose probability is explained, in place of the predicted one.
+            target: the only one of several targets or labels that is explained.
+        """
+        if (instances is None) == (inputs is None):
+            raise TypeError("give either instances or inputs")
+        rows = {"inputs": inputs} if instances is None else {"instances": instances}
+        return (yield from explanations(name, version, rows, label, target))
+
+    @operation
     def ready(self) -> Steps[bool]:
         """Whether the service can be reached and is ready to predict."""
         try:
@@ -50,3 +72,16 @@ class Predicting:
         except (Unreachable, ApiError):
             return False
         return True
+
+
+def explanations(
+    name: str, version: Version | None, rows: Mapping[str, Any], label: Any, target: str | None
+) -> Steps[Explanations]:
+    """The explanation of the answers to rows or columns."""
+    from modelwright.rows import JSON, json_of_rows  # not needed by those who only look
+
+    model = path("models", name) if version is None else version_path(name, version)
+    chosen = {"class": label, "target": target}
+    body = json_of_rows({**rows, **{which: value for which, value in chosen.items() if value is not None}})
+    call = Call("POST", f"{model}:explain", headers={"Content-Type": JSON}, content=body, repeatable=True)
+    return Explanations((yield from json_of(call)))

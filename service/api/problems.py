@@ -65,6 +65,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     content_coding.UnknownCoding: (415, "unsupported_media_type"),
     content_coding.InvalidCoding: (400, "invalid_request"),
     jobs.JobNotFound: (404, "job_not_found"),
+    jobs.SweepNotFound: (404, "sweep_not_found"),
+    jobs.SweepDamaged: (503, "journal_damaged"),
     jobs.TooManyWatchers: (429, "overloaded"),
     jobs.IllegalMove: (409, "illegal_transition"),
     jobs.IdempotencyMismatch: (422, "idempotency_mismatch"),

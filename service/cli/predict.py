@@ -122,11 +122,11 @@ def rows_of_files(files: list[Path], input_name: str | None, values: list[str]) 
         if values:
             raise typer.BadParameter("name the input of the files, since the model has others", param_hint="--input")
         return list(files)
-    others = {name: _scalar(value) for name, value in pairs(values).items()} if values else {}
+    others = {name: scalar(value) for name, value in pairs(values).items()} if values else {}
     return [{input_name: file, **others} for file in files]
 
 
-def _scalar(text: str) -> Any:
+def scalar(text: str) -> Any:
     """A number, true or false where the text is one, as JSON writes it."""
     try:
         value = json.loads(text)

@@ -18,12 +18,18 @@ from service.serving.warm_models import Warm
 from service.signatures.errors import InvalidSignature
 from service.signatures.signatures import Signatures
 from service.strict_json import decode
-from service.use_cases.attempt_store import STATE_DICT, TENSORS
+from service.use_cases.attempt_store import HISTORY, STATE_DICT, TENSORS
 from service.use_cases.cancellation import check_cancelled
-from service.use_cases.model_manifest import ModelManifest, check_confusion, check_importance, check_signature
+from service.use_cases.model_manifest import (
+    ModelManifest,
+    check_baseline,
+    check_confusion,
+    check_importance,
+    check_signature,
+)
 from service.use_cases.model_points import check_plots, check_points
 from service.use_cases.predict import dry_run
-from service.use_cases.train import HISTORY, POINTS
+from service.use_cases.train import POINTS
 from service.workflow.conformal import check_scores
 from service.workflow.encode import answers_dtype, raw_dtype
 from service.workflow.errors import InvalidSpec, step
@@ -123,6 +129,7 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
         check_importance(read)
         check_scores(read.conformal, signature)
         check_recorded(read.threshold, signature)
+        check_baseline(read)
     except (InvalidSpec, ValueError) as error:
         raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error, manifest)}") from error
     summary = _check_tensors(read, spec, files[STATE_DICT], max_bytes)

@@ -35,6 +35,7 @@ from service.workflow.split import Split, split
 from service.workflow.state import State
 from service.workflow.threshold import Threshold, choose_threshold, decided_by
 from service.workflow.training_loop import AfterStep, Report, train
+from service.workflow.typical_row import typical_row
 
 PREDICTED_ROWS = 65_536  # of columns of a table, at once
 # Of a forward of values that have a shape. Larger blocks leave glibc's heap twice as large, in holes.
@@ -54,6 +55,7 @@ class TrainingResult:
     slices: Slices | None  # metrics by group
     importance: Importance | None  # of the inputs, where it can be measured
     warnings: list[str]  # about the data
+    baseline: dict[str, float | str]  # a typical row of the training part
     calibration: Calibration | None = None  # if the answers are calibrated
     conformal: Conformal | None = None  # if there is a calibration part
     threshold: Threshold | None = None  # if the spec asks for one
@@ -120,8 +122,21 @@ def learn(
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
     important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
     warned = data_warnings(signature, table, features, targets, parts)
+    typical = typical_row(signature, table, parts.train.numpy())
     return TrainingResult(
-        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, sure, threshold
+        model,
+        signature,
+        evaluation,
+        points,
+        parts,
+        found,
+        groups,
+        important,
+        warned,
+        typical,
+        calibration,
+        sure,
+        threshold,
     )
 
 

@@ -9,6 +9,7 @@ import { Failure } from "../parts/states.js";
 import { IntervalChoice } from "./interval_choice.js";
 import { Prediction } from "./prediction.js";
 import { TryForm } from "./try_form.js";
+import { VersionExplanation } from "./version_explanation.js";
 
 const PAUSE = 120; // milliseconds after a key, before the service is asked
 
@@ -40,6 +41,7 @@ export function VersionTry({ name, manifest, path }) {
           ${problems.size > 0 && html`<p class="quiet small">It waits for the inputs that are marked.</p>`}
           ${waiting && html`<p class="quiet">Choose a file or write a text, and the answer is here.</p>`}
           <${Prediction} answer=${answer} outputs=${outputs} ranges=${manifest.ranges} stale=${waiting || problems.size > 0 || answer.error !== null} />
+          <${VersionExplanation} path=${path} instance=${errors.size === 0 && !waiting && answer.error === null ? instance : null} />
         </section>
       </div>
     </div>
