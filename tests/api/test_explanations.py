@@ -213,9 +213,7 @@ def test_a_bundle_keeps_the_baseline_and_is_checked(http: httpx.Client, houses: 
         assert answer.status_code == 422 and f"/baseline/{name}" in answer.text, answer.text
     del members["manifest.json"]["baseline"]  # as versions from before it was recorded
     headers = {"Content-Type": "application/zip"}
-    assert (
-        http.post("/v1/models/reasons-before/versions", content=closed(members), headers=headers).status_code == 201
-    )
+    assert http.post("/v1/models/reasons-before/versions", content=closed(members), headers=headers).status_code == 201
     found = explain(http, "reasons-before", {"instances": ROWS})
     assert found["baseline"]["instance"] == {"size": None, "colour": None, "sold": None}
     start = found["baseline"]["prediction"]
