@@ -33,6 +33,14 @@ class Steps(nn.Module):
         return (features[:, :1] * 3).round() + (features[:, 1:2] > 0)
 
 
+class InPlace(nn.Module):
+    """Changes what its gradient would be made from."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[n, 1]."""
+        return features.exp().mul_(2).sum(dim=1, keepdim=True)
+
+
 class Product(nn.Module):
     """The product of two columns; a third is not seen."""
 
@@ -129,6 +137,12 @@ def test_without_gradients_it_samples_orders_of_the_inputs() -> None:
     assert found.shares[0].tolist() == [[3, 1], [0, 0], [6, 1]]
     again = explain(warm(Steps(), 2), rows, row_of(torch.zeros(2)), None)
     assert torch.equal(again.shares, found.shares)
+
+
+def test_a_model_that_computes_in_place_is_explained_by_sampling() -> None:
+    found = explain(warm(InPlace(), 2), torch.tensor([[1.0, 0.0]]), row_of(torch.zeros(2)), None)
+    assert found.method == "sampling_shapley"
+    assert found.shares[0, 0].tolist() == pytest.approx([2 * (math.e - 1), 0], abs=1e-5)
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "sampling_shapley"])
