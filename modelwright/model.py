@@ -48,7 +48,7 @@ class ModelMethods(Result):
         raise NotImplementedError
 
     @operation
-    def predict(self, data: Any) -> Steps[Any]:
+    def predict(self, data: Any, *, interval: float | None = None) -> Steps[Any]:
         """Predictions for rows, in the kind of data that the rows are given in.
 
         Args:
@@ -59,18 +59,24 @@ class ModelMethods(Result):
                 [rows, channels, height, width]: [rows], [rows, targets], or the probabilities [rows, classes] in sorted order.
                 A text, or a file, for a model with one such input: one prediction. A file is a `pathlib.Path`, bytes, or an
                 image of Pillow, and may also be a value in rows and columns; a string is always a text.
+            interval: a probability, such as 0.9: each prediction, for rows in any form, is then a dictionary, `{"prediction",
+                "interval"}` or `{"label", "probabilities", "set"}`, whose interval or set has the truth with this probability.
+                The version must have been trained with `split.calibration`.
 
         Raises:
             UnusableData: it is none of these.
             OSError: a file cannot be read.
             InvalidInstances: the rows do not fit the model; `errors` points at them.
+            NotAvailable: the version has no intervals, or none of this level.
         """
         from modelwright.rows import exchange_of  # not needed by those who only look
 
-        exchange = exchange_of(data)
+        exchange, query = exchange_of(data), {}
+        if interval is not None:
+            exchange, query = exchange.as_json(), {"interval": interval}
         headers = {"Content-Type": exchange.media_type, "Accept": exchange.accept}
         response: httpx.Response = yield Call(
-            "POST", self._predicting(), headers=headers, content=exchange.content, repeatable=True
+            "POST", self._predicting(), query=query, headers=headers, content=exchange.content, repeatable=True
         )
         return exchange.read(response)
 
@@ -159,6 +165,8 @@ class VersionBase(ModelMethods):
     importance: Importance
     warnings: list[str]  # about the data; only of versions with some
     baseline: dict[str, Any]  # the row from which answers are explained; of older versions none
+    conformal: dict[str, Any]  # the scores of the calibration part, if there is one
+    threshold: dict[str, Any]  # of two classes, if the spec asks for one
 
     @property
     def opened(self) -> Version:

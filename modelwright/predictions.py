@@ -22,17 +22,23 @@ class Predicting:
         inputs: Mapping[str, Sequence[Any]] | None = None,
         query: Mapping[str, Any] | None = None,
         version: Version | None = None,
+        interval: float | None = None,
     ) -> Steps[Predictions]:
         """Predictions for rows (`instances`), for columns (`inputs`), or for a `query` by GET. A value may be a file: a path,
-        bytes, or an image of Pillow. `Model.predict` takes DataFrames, arrays and tensors, too."""
+        bytes, or an image of Pillow. `Model.predict` takes DataFrames, arrays and tensors, too.
+
+        With an `interval`, such as 0.9, each is `{"prediction", "interval"}`, or `{"label", "probabilities", "set"}`: the truth
+        is in it with this probability. The version must have been trained with `split.calibration`."""
         if sum(given is not None for given in (instances, inputs, query)) != 1:
             raise TypeError("give either instances, inputs or query")
         address = path("models", name, "predictions") if version is None else version_path(name, version, "predictions")
         if query is not None:
-            return Predictions((yield from json_of(Call("GET", address, query=query))))
+            asked_too = query if interval is None else {**query, "interval": interval}
+            return Predictions((yield from json_of(Call("GET", address, query=asked_too))))
         from modelwright.rows import JSON, json_of_rows  # not needed by those who only look
 
-        body = json_of_rows({"inputs": inputs} if instances is None else {"instances": instances})
+        asked = {} if interval is None else {"interval": interval}
+        body = json_of_rows(({"inputs": inputs} if instances is None else {"instances": instances}) | asked)
         call = Call("POST", address, headers={"Content-Type": JSON}, content=body, repeatable=True)
         return Predictions((yield from json_of(call)))
 

@@ -77,10 +77,40 @@ class Problem(Result):
 
 
 class Outcome(Result):
-    """The version that a job has published."""
+    """What a job has come to: the version that it has published. That of a trial of a sweep is None unless the sweep keeps
+    versions; it has the `metrics` of the parts and the `losses`, too."""
 
     model_name: str
-    version: int
+    version: int | None
+
+
+class OfSweep(Result):
+    """The sweep that a job is a trial of, and the trial's number; the winner trains its settings again for the version.
+    `vectorized` are the numbers of the trials that it trains together."""
+
+    id: str
+    number: int
+    winner: bool
+    vectorized: list[int]
+
+
+class Trial(Result):
+    """One trial of a sweep: its settings by their paths in the spec, its job, and what it came to."""
+
+    within: ClassVar[Within] = {"error": Problem}
+    number: int
+    job_id: str | None
+    status: str
+    objective: float | None
+    version: int | None
+    error: Problem | None
+    vectorized: bool
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The values of the fields that are searched, by their paths."""
+        found: dict[str, Any] = self["values"]
+        return found
 
 
 class Attempt(Result):

@@ -4,7 +4,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, TypeGuard
 
@@ -27,6 +27,10 @@ class Exchange:
     media_type: str
     accept: str
     read: Callable[[httpx.Response], Any]
+
+    def as_json(self) -> "Exchange":
+        """The same, answered as JSON: a list of predictions, or one prediction for what is no list."""
+        return self if self.accept == JSON else replace(self, accept=JSON, read=_predictions)
 
 
 def exchange_of(data: Any) -> Exchange:

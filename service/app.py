@@ -37,6 +37,7 @@ from service.api.routes import (
     provenance,
     retention,
     service,
+    sweeps,
     training_jobs,
     uploads,
     web,
@@ -60,6 +61,7 @@ DESCRIPTION = "POST a config, get a model."
 ROUTERS = (
     health,
     training_jobs,
+    sweeps,
     datasets,
     dataset_items,
     models,

@@ -23,6 +23,7 @@ from service.cli.retention import retention
 from service.cli.serve import demo, serve
 from service.cli.signatures import sign, verify
 from service.cli.store import store
+from service.cli.sweeps import sweeps
 from service.cli.train import train
 from service.cli.transfer import pull, push
 
@@ -50,6 +51,7 @@ PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "explain": explain,
         "logs": logs,
         "jobs": jobs,
+        "sweeps": sweeps,
         "datasets": datasets,
         "models": models,
         "aliases": aliases,

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.workflow.conformal import Conformal
 from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -14,6 +15,7 @@ from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.tasks import Task
+from service.workflow.threshold import Threshold
 
 MOST_DIMENSIONS, MOST_SIZE = 4, 2**20  # of the shape of a value
 
@@ -76,6 +78,8 @@ class ModelManifest(BaseModel):
     ranges: Annotated[dict[ColumnName, Range], Field(max_length=MOST_COLUMNS)] = {}
     baseline: Annotated[dict[ColumnName, float | str], Field(max_length=MOST_COLUMNS)] = {}
     calibration: Calibrated | None = None
+    conformal: Conformal | None = None
+    threshold: Threshold | None = None
     importance: Importance | None = None
     initial: Start | None = None
     job: Word | None = None

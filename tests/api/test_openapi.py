@@ -131,6 +131,11 @@ def test_the_examples_work_in_sequence(
     assert send("get", "/v1/training-jobs/{job_id}", "?wait=60").json()["status"] == "succeeded"
     for path in ("", "/{job_id}/metrics", "/{job_id}/events"):
         send("get", "/v1/training-jobs" + path)
+    values["sweep_id"] = send("post", "/v1/sweeps").json()["id"]
+    for path in ("", "/{sweep_id}"):
+        send("get", "/v1/sweeps" + path)
+    for verb in ("pause", "resume", "cancel"):
+        send("post", f"/v1/sweeps/{{sweep_id}}/{verb}")
     values["version"] = str(http.get("/v1/models/line").json()["latest"])
     version = "/v1/models/{name}/versions/{version}"
     for path in ("/v1/models", "/v1/models/{name}", "/v1/models/{name}/versions", version):

@@ -10,6 +10,7 @@ from modelwright import Client, Job, Model, results
 from modelwright.job import JobBase
 from modelwright.model import ModelBase, VersionBase
 from modelwright.results import Column, Dataset, Problem
+from modelwright.sweep import SweepBase
 from service.api.schemas import (
     access,
     comparison,
@@ -20,6 +21,7 @@ from service.api.schemas import (
     model,
     prediction,
     service,
+    sweep,
     upload,
 )
 
@@ -68,9 +70,14 @@ METHODS = {  # which have the name of a field: that is in the dictionary alone
     JobBase: {"metrics"},
     ModelBase: {"versions"},
     VersionBase: set[str](),
+    results.Trial: {"values"},
 }
 SCHEMAS: list[tuple[Any, Any]] = [
     (job.Job, JobBase),
+    (job.OfSweep, results.OfSweep),
+    (sweep.SweepWithTrials, SweepBase),
+    (sweep.Trial, results.Trial),
+    (sweep.Version, results.Outcome),
     (job.Attempt, results.Attempt),
     (job.Event, results.Event),
     (job.Plan, results.Plan),

@@ -218,6 +218,15 @@ def test_every_type_of_column_and_task_is_explained_additively(target: str | lis
     assert found.shares.abs().sum() > 0 and math.isfinite(found.shares.sum())
 
 
+def test_the_explained_class_is_the_one_that_a_threshold_decides() -> None:
+    learned = train(spec("dear", training={"epochs": 15})).learned
+    model, output = learned.model.requires_grad_(False), learned.signature.outputs[0]
+    for threshold, wanted in ((0.0, 1), (1.0, 0)):
+        decided = learned.signature.model_copy(update={"outputs": [output.model_copy(update={"threshold": threshold})]})
+        found = explain(Warm(model, decided), _rows(learned), learned.baseline, None)
+        assert found.which.tolist() == [[wanted] * 5]
+
+
 def _rows(learned: Any) -> Tensor:
     """Five rows, with missing values and an unknown category."""
     from service.serving.codecs.instances import from_rows

@@ -70,8 +70,7 @@ class NumberEmbedding(nn.Module):
 
 def smooth_clip(x: Tensor) -> Tensor:
     """x / √(1 + (x / 3)²): nearly x where that is small, and never beyond ±3."""
-    # The last product not in place: the gradient of the root, which explanations need, is made from its value.
-    return torch.addcmul(x.new_ones(()), x, x, value=LIMIT**-2).rsqrt_().mul(x)
+    return torch.addcmul(x.new_ones(()), x, x, value=LIMIT**-2).rsqrt() * x
 
 
 def bin_edges(values: Tensor, bins: int) -> Tensor:
