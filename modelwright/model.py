@@ -130,8 +130,8 @@ class ModelMethods(Result):
 
     @operation
     def plot(self, plot: str, format: str = "png") -> Steps[Plot]:  # noqa: A002 - the API's word
-        """A plot (data, predictions, residuals, learning_curve, importance, parameters, filters, confusion, roc,
-        precision_recall, calibration; the manifest lists the version's `plots`) as `png`, `svg` or `json`."""
+        """A plot (data, predictions, residuals, learning_curve, importance, partial_dependence, parameters, filters,
+        confusion, roc, precision_recall, calibration; the manifest lists the version's `plots`) as `png`, `svg` or `json`."""
         return (yield from plot_of(self.name, self.opened, plot, format))
 
     @operation

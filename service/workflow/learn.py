@@ -24,6 +24,7 @@ from service.workflow.look.importance import Importance
 from service.workflow.look.points import Points
 from service.workflow.look.sampling import sample
 from service.workflow.model import Model, create_model
+from service.workflow.partial_dependence import partial_dependence
 from service.workflow.permutation_importance import permutation_importance
 from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
@@ -121,6 +122,8 @@ def learn(
     found = ranges(signature, table, parts.train.numpy())
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
     important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
+    dependence = partial_dependence(signature, model, table, features, targets, parts, important, at_once)
+    points = points.model_copy(update={"dependence": dependence})
     warned = data_warnings(signature, table, features, targets, parts)
     typical = typical_row(signature, table, parts.train.numpy())
     return TrainingResult(

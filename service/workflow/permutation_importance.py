@@ -91,7 +91,7 @@ def _bounded(
     elif len(parts.test) > 1:
         part = "test"
     rows = parts.part(part)
-    forwards = MOST_WORK // _work(signature, model) // PERMUTATIONS
+    forwards = MOST_WORK // work_of_a_row(signature, model) // PERMUTATIONS
     inputs = min(len(signature.inputs), MOST_INPUTS)
     most = min(MOST_ROWS, max(FEWEST_ROWS, forwards // inputs))
     if len(rows) > most:
@@ -99,7 +99,7 @@ def _bounded(
     return part, rows, min(inputs, forwards // max(1, len(rows)))
 
 
-def _work(signature: Signature, model: Model) -> int:
+def work_of_a_row(signature: Signature, model: Model) -> int:
     """The multiply-adds of a row, about. Of columns alone the parameters say it, once for each member of an ensemble that shares
     them; to measure it may load torch's compiler, which takes 80 MB."""
     if signature.shaped:

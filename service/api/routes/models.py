@@ -184,10 +184,9 @@ def state_dict(
 async def plots(
     service: Service, name: str, version: str, plot: str, accept: Annotated[str, Header()] = "*/*"
 ) -> Response:
-    """`data`, `predictions`, `residuals`, `learning_curve`, `importance`, `parameters`, `filters`, `confusion`, `roc`,
-    `precision_recall` or `calibration`, as far as the model has them: the manifest lists its `plots`. A suffix `.png`, `.svg` or
-    `.json` takes
-    precedence over Accept."""
+    """`data`, `predictions`, `residuals`, `learning_curve`, `importance`, `partial_dependence`, `parameters`, `filters`,
+    `confusion`, `roc`, `precision_recall` or `calibration`, as far as the model has them: the manifest lists its `plots`. A
+    suffix `.png`, `.svg` or `.json` takes precedence over Accept."""
     plot, format_ = _format(plot, accept)
     found = await service.pools.reading.run(service.store.resolve, name, version)
     drawn = await draw(service.plots, service.store, found, plot, format_)

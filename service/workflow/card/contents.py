@@ -11,6 +11,7 @@ PLOTS = {
     "residuals": "What the predictions miss",
     "learning_curve": "Learning curve",
     "importance": "How much worse the model is without each input",
+    "partial_dependence": "The mean answer over the values of single inputs",
     "parameters": "Values of the parameters",
     "filters": "Filters of the first convolution",
     "confusion": "Confusion matrix",

@@ -9,6 +9,7 @@ from service.workflow.look.chart_data import ChartData
 from service.workflow.look.confusion_chart import confusion
 from service.workflow.look.curve_charts import precision_recall, roc
 from service.workflow.look.data_chart import data
+from service.workflow.look.dependence_chart import partial_dependence
 from service.workflow.look.filters_chart import filters
 from service.workflow.look.importance_chart import importance
 from service.workflow.look.learning_curve import learning_curve
@@ -22,6 +23,7 @@ CHARTS: dict[str, Callable[[ChartData], Chart]] = {
     "residuals": residuals,
     "learning_curve": learning_curve,
     "importance": importance,
+    "partial_dependence": partial_dependence,
     "parameters": parameters,
     "filters": filters,
     "confusion": confusion,
