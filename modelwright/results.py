@@ -85,11 +85,13 @@ class Outcome(Result):
 
 
 class OfSweep(Result):
-    """The sweep that a job is a trial of, and the trial's number; the winner trains its settings again for the version."""
+    """The sweep that a job is a trial of, and the trial's number; the winner trains its settings again for the version.
+    `vectorized` are the numbers of the trials that it trains together."""
 
     id: str
     number: int
     winner: bool
+    vectorized: list[int]
 
 
 class Trial(Result):
@@ -102,6 +104,7 @@ class Trial(Result):
     objective: float | None
     version: int | None
     error: Problem | None
+    vectorized: bool
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -245,6 +248,20 @@ class Predictions(Result):
     model_name: str
     model_version: int
     predictions: list[Any]
+
+
+class Explanations(Result):
+    """What each input adds to the answer to each instance: each of `attributions` has a number for each input, whose sum is the
+    explained answer less that of the `baseline`, which has an `instance` and the `prediction` for it. `explained` is the class of
+    each instance whose probability that is, or the target; of several targets the attributions are by target first."""
+
+    model_name: str
+    model_version: int
+    method: str
+    explained: list[Any]
+    attributions: list[dict[str, Any]]
+    predictions: list[Any]
+    baseline: dict[str, Any]
 
 
 class Upload(Result):

@@ -49,7 +49,8 @@ class Jobs:
         settings, (destinations, _) = startup.settings, startup.webhooks
         self.limits = Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations)
         self._sweeping = Sweeping(
-            SweepAdvancer(store, self.sweeps, self.limits, self.wake).advance_all, startup.home / "tmp" / "sweeps.lock"
+            SweepAdvancer(store, self.sweeps, self.limits, settings.slots, self.wake).advance_all,
+            startup.home / "tmp" / "sweeps.lock",
         )
         if wire is None:
             self._trainings = TrainingService(

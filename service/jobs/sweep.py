@@ -32,6 +32,7 @@ class Trial:
     objective: float | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+    vectorized: bool = False  # whether its job trains others with it
 
 
 @dataclass(frozen=True)

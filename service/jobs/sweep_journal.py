@@ -1,6 +1,7 @@
 """The sweeps in the journal, as clients see them. What is returned has been committed."""
 
 import secrets
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,7 +63,9 @@ class SweepJournal(Journal):
         about = [jobs.status.label("job_status"), jobs.result.label("job_result"), jobs.error.label("job_error")]
         query = select(trials, *about).outerjoin(tables.jobs, jobs.id == trials.c.job_id)
         rows = connection.execute(query.where(trials.c.sweep_seq == sweep["seq"]).order_by(trials.c.number)).mappings()
-        return tuple(trial_of(row, sweep["id"]) for row in rows)
+        found = list(rows)
+        shared = Counter(row["job_id"] for row in found if row["job_id"] is not None)
+        return tuple(trial_of(row, sweep["id"], vectorized=shared[row["job_id"]] > 1) for row in found)
 
     # Creating
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from service.jobs import tables
-from service.jobs.errors import SweepNotFound
+from service.jobs.errors import SOFTWARE_ERROR, SweepNotFound
 from service.jobs.job import DAMAGED, Status
 from service.jobs.records import outline
 from service.jobs.rows import damage, json_or
@@ -65,12 +65,19 @@ def sweep_of(row: Row, trials: tuple[Trial, ...]) -> Sweep:
     )
 
 
-def trial_of(row: Row, sweep_id: str) -> Trial:
-    """The trial. While it has not ended, its status, result and error are those of its job."""
+def trial_of(row: Row, sweep_id: str, *, vectorized: bool) -> Trial:
+    """The trial. While it has not ended, its status, result and error are those of its job, or its part of those.
+
+    Args:
+        vectorized: whether its job trains others with it.
+    """
     ended = row["status"] is not None
     result, error = (row["result"], row["error"]) if ended else (row["job_result"], row["job_error"])
     status = row["status"] if ended else row["job_status"]
-    read_error = json_or(error, {}) if error else None
+    read_result, read_error = (json_or(each, {}) if each else None for each in (result, error))
+    if vectorized and not ended and read_result is not None:
+        read_result, read_error = _own_part(read_result, row["number"])
+        status = Status.SUCCEEDED if read_error is None else Status.FAILED
     if not ended and status is None:
         status, read_error = Status.FAILED, GONE
     if broken("trials", row, sweep_id):
@@ -82,6 +89,15 @@ def trial_of(row: Row, sweep_id: str) -> Trial:
         status=next((each for each in Status if each == status), Status.FAILED),
         ended=ended,
         objective=row["objective"],
-        result=json_or(result, {}) if result else None,
+        result=read_result,
         error=read_error,
+        vectorized=vectorized,
     )
+
+
+def _own_part(result: dict[str, Any], number: int) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """A trial's own result and error, from the result of a job that has trained several."""
+    own = result.get("trials", {}).get(str(number), {"error": SOFTWARE_ERROR})
+    if "error" in own:
+        return None, own["error"]
+    return {name: value for name, value in result.items() if name != "trials"} | own, None

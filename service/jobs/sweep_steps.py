@@ -32,7 +32,7 @@ class NewJob:
 
 @dataclass(frozen=True)
 class NewTrial:
-    """A trial to be made: its settings, and its job; without one, why there is none."""
+    """A trial to be made: its settings, and its job, which may be that of others too; without one, why there is none."""
 
     settings: dict[str, Any]
     job: NewJob | None
@@ -113,10 +113,11 @@ class SweepSteps(SweepJournal):
             there = select(func.count()).where(tables.trials.c.sweep_seq == row["seq"])
             if row["status"] != SweepStatus.RUNNING or connection.execute(there).scalar() != after:
                 return False
-            made = [self._make(row, after + 1 + place, each) for place, each in enumerate(round_)]
-            for values in made:
+            job_ids = self._add_all(row, after + 1, round_)
+            for place, each in enumerate(round_):
+                values = _trial_row(row, after + 1 + place, each, job_ids[place])
                 connection.execute(insert(tables.trials).values(sweep_seq=row["seq"], **values))
-        self._announce(sweep_id, [each["job_id"] for each in made])
+        self._announce(sweep_id, list(dict.fromkeys(job_ids)))
         return True
 
     def begin_winner(self, sweep_id: str, best: int, job: NewJob) -> bool:
@@ -125,7 +126,7 @@ class SweepSteps(SweepJournal):
             row = found_sweep(connection, sweep_id, lock=True)
             if row["status"] != SweepStatus.RUNNING or row["winner_job"] is not None:
                 return False
-            job_id = self._add(row, best, job, winner=True)
+            job_id = self._add(row, [best], job, winner=True)
             change_sweep(connection, row, best=best, winner_job=job_id)
         self._announce(sweep_id, [job_id])
         return True
@@ -161,20 +162,20 @@ class SweepSteps(SweepJournal):
                 connection.execute(delete(tables.trials).where(tables.trials.c.sweep_seq == seq))
                 connection.execute(delete(tables.sweeps).where(sweeps.seq == seq))
 
-    def _make(self, sweep: Row, number: int, trial: NewTrial) -> dict[str, Any]:
-        """Submits the job of a trial, and returns the trial's row."""
-        job_id = None if trial.job is None else self._add(sweep, number, trial.job)
-        row = {
-            "number": number,
-            "job_id": job_id,
-            "settings": json_text(trial.settings),
-            "status": None if job_id else Status.FAILED,
-            "error": None if trial.error is None else json_text(trial.error),
-        }
-        return sealed("trials", row, sweep["id"])
+    def _add_all(self, sweep: Row, first: int, round_: Sequence[NewTrial]) -> list[str | None]:
+        """Submits the jobs of trials whose numbers begin at `first`; returns each one's."""
+        numbers: dict[int, list[int]] = {}
+        for place, each in enumerate(round_):
+            numbers.setdefault(id(each.job), []).append(first + place)
+        made: dict[int, str] = {}
+        for each in round_:
+            if each.job is not None and id(each.job) not in made:
+                made[id(each.job)] = self._add(sweep, numbers[id(each.job)], each.job)
+        return [made.get(id(each.job)) for each in round_]
 
-    def _add(self, sweep: Row, number: int, job: NewJob, *, winner: bool = False) -> str:
-        about = {"id": sweep["id"], "number": number, "winner": winner}
+    def _add(self, sweep: Row, numbers: list[int], job: NewJob, *, winner: bool = False) -> str:
+        shared = {"vectorized": numbers} if len(numbers) > 1 else {}
+        about = {"id": sweep["id"], "number": numbers[0], "winner": winner, **shared}
         row, records = self._new(sweep["model_name"], job.spec, job.context | {"sweep": about}, job.priority)
         return self._submit(row, records, None)[0].id
 
@@ -182,3 +183,14 @@ class SweepSteps(SweepJournal):
         for each in (*job_ids, sweep_id):
             if each is not None:
                 self._changed(each)
+
+
+def _trial_row(sweep: Row, number: int, trial: NewTrial, job_id: str | None) -> dict[str, Any]:
+    row = {
+        "number": number,
+        "job_id": job_id,
+        "settings": json_text(trial.settings),
+        "status": None if job_id else Status.FAILED,
+        "error": None if trial.error is None else json_text(trial.error),
+    }
+    return sealed("trials", row, sweep["id"])

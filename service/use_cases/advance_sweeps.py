@@ -36,13 +36,15 @@ class SweepAdvancer:
         store: of the models and data sets.
         journal: of the sweeps and their jobs.
         limits: of trainings.
+        slots: the trainings that run at a time.
         wake: called when there are jobs to start, or requests to running ones.
     """
 
-    def __init__(self, store: Store, journal: SweepSteps, limits: Limits, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, journal: SweepSteps, limits: Limits, slots: int, wake: Callable[[], None]) -> None:
         self._store = store
         self._journal = journal
         self._limits = limits
+        self._slots = slots
         self._wake = wake
 
     def advance_all(self) -> bool:
@@ -112,7 +114,8 @@ class SweepAdvancer:
             settings.search, settings.method, settings.seed, list(map(_known(sweep), sweep.trials)), count
         )
         spec = self._journal.whole_spec(sweep.id)
-        trials = round_of(self._store, self._limits, spec, suggested, publish=settings.keep_versions)
+        publish = settings.keep_versions
+        trials = round_of(self._store, self._limits, spec, suggested, publish=publish, slots=self._slots)
         begun = self._journal.begin_round(sweep.id, done, trials)
         self._wake()
         return begun
@@ -149,7 +152,7 @@ class SweepAdvancer:
             return self._journal.end(sweep.id, SweepStatus.SUCCEEDED, best=best.number, result=result)
         spec = self._journal.whole_spec(sweep.id)
         try:
-            job = job_of(self._store, self._limits, spec, best.settings, publish=True)
+            job = job_of(self._store, self._limits, spec, best.settings)
         except InvalidSpec as error:  # its data set was deleted
             failed = {"code": "invalid_spec", "detail": str(error)}
             return self._journal.end(sweep.id, SweepStatus.FAILED, best=best.number, error=failed)

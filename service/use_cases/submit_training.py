@@ -210,9 +210,10 @@ def _find_initial(store: Store, initial: str) -> Version:
 
 
 def _bare(signature: Signature) -> Signature:
-    """The signature without its categories, which only a training finds, and without the types of its numbers."""
+    """The signature without its categories and its threshold, which only a training finds, and without the types of its
+    numbers."""
     inputs = [each.model_copy(update={"categories": None, "dtype": None}) for each in signature.inputs]
-    outputs = [each.model_copy(update={"dtype": None}) for each in signature.outputs]
+    outputs = [each.model_copy(update={"dtype": None, "threshold": None}) for each in signature.outputs]
     return signature.model_copy(update={"inputs": inputs, "outputs": outputs})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from service.workflow.history import History
 from service.workflow.learn import TrainingResult
 from service.workflow.spec import ResolvedSpec
+from service.workflow.together import Outcome
 
 PARTS = ("train", "validation")
 
@@ -16,6 +17,17 @@ def trial_figures(spec: ResolvedSpec, learned: TrainingResult, history: History)
     return {
         "metrics": {name: learned.evaluation.metrics[name] for name in PARTS if name in learned.evaluation.metrics},
         "losses": losses_of(history.series(), None if stopping is None else stopping.monitor),
+    }
+
+
+def outcome_figures(outcome: Outcome) -> dict[str, Any]:
+    """The same of a trial that was trained with others; or the `error` that its own job would have ended with."""
+    if outcome.evaluation is None:
+        return {"error": {"code": "training_diverged", "detail": outcome.failure}}
+    metrics = outcome.evaluation.metrics
+    return {
+        "metrics": {name: metrics[name] for name in PARTS if name in metrics},
+        "losses": outcome.losses[outcome.kept - 1] if outcome.kept else {},
     }
 
 

@@ -74,6 +74,11 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
     for data in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}}, {"query": {"x": 0.5}}):
         assert call("predict", name, **data, version=1)["predictions"] == pytest.approx(expected)
 
+    for rows in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}, "target": "y", "version": 1}):
+        explained = call("explain", name, **rows)
+        added = expected[0] - explained["baseline"]["prediction"]
+        assert explained["attributions"] == [{"x": pytest.approx(added, abs=1e-4)}]
+
     assert call("set_alias", name, "blue", 1, if_match=None)["entry"] == 1
     with pytest.raises(ApiError) as lost:
         call("set_alias", name, "blue", 1, if_match=7)

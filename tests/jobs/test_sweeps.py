@@ -52,6 +52,33 @@ def test_a_round_is_made_once(steps: SweepSteps) -> None:
     assert steps.whole_spec(sweep_id) == SPEC
 
 
+def test_trials_that_share_a_job_have_each_its_own_part_of_the_end(steps: SweepSteps, queue: JobQueue) -> None:
+    sweep_id, shared = begun(steps, trials=5), NewJob(SPEC, {"publishes": False}, 0)
+    alone, refused = trial(0.3), NewTrial({"optimizer.lr": -1.0}, None, {"code": "invalid_spec"})
+    both = [NewTrial({"optimizer.lr": lr}, shared) for lr in (0.1, 0.2, 0.4)]
+    assert steps.begin_round(sweep_id, 0, [both[0], alone, refused, both[1], both[2]])
+    found = steps.sweep(sweep_id).trials
+    assert [each.vectorized for each in found] == [True, False, False, True, True]
+    assert found[0].job_id == found[3].job_id == found[4].job_id != found[1].job_id
+    jobs = [steps.get(each.id) for each in steps.list_jobs(sweep=sweep_id)[0]]
+    about = {"id": sweep_id, "winner": False}
+    assert [each.context["sweep"] for each in jobs] == [
+        about | {"number": 2},
+        about | {"number": 1, "vectorized": [1, 4, 5]},
+    ]
+    job = queue.claim("us")
+    assert job is not None and job.id == found[0].job_id
+    parts = {"1": {"losses": {"validation_loss": 0.5}}, "4": {"error": {"code": "training_diverged", "detail": "NaN"}}}
+    queue.finish(job, Status.SUCCEEDED, result={"version": None, "trials": parts})
+    first, _, _, fourth, fifth = steps.sweep(sweep_id).trials
+    assert (first.status, first.result) == (Status.SUCCEEDED, {"version": None, "losses": {"validation_loss": 0.5}})
+    assert (fourth.status, (fourth.error or {})["code"], fourth.result) == (Status.FAILED, "training_diverged", None)
+    assert fifth.status is Status.FAILED and fifth.error is not None  # of which the job says nothing
+    steps.settle(sweep_id, [TrialEnd(4, fourth.status, None, None, fourth.error)])
+    settled = steps.sweep(sweep_id).trials[3]
+    assert settled.ended and settled.vectorized and settled.error == fourth.error
+
+
 def test_ends_are_noted_once_and_outlive_their_jobs(steps: SweepSteps, queue: JobQueue, engine: Engine) -> None:
     sweep_id = begun(steps)
     steps.begin_round(sweep_id, 0, [trial(0.1)])

@@ -37,7 +37,7 @@ class Sweeping:
         self.engine = open_database(f"sqlite:///{folder / 'journal.sqlite'}")
         self.store = Store(MemoryBackend())
         self.steps, self.queue = SweepSteps(self.engine), JobQueue(self.engine)
-        self.advancer = SweepAdvancer(self.store, self.steps, LIMITS, lambda: None)
+        self.advancer = SweepAdvancer(self.store, self.steps, LIMITS, 2, lambda: None)
         self.id = ""
 
     def begin(self, **about: Any) -> None:

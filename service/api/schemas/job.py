@@ -11,11 +11,13 @@ from service.jobs.records import has_digest, outline
 
 @closed
 class OfSweep(TypedDict):
-    """The sweep that a job is a trial of, and the trial's number; the `winner` trains its settings again for the version."""
+    """The sweep that a job is a trial of, and the trial's number; the `winner` trains its settings again for the version.
+    `vectorized` are the numbers of the trials that it trains together; of one that trains a single trial there are none."""
 
     id: str
     number: int
     winner: bool
+    vectorized: list[int]
 
 
 @closed
@@ -80,7 +82,8 @@ class Plan(TypedDict):
 def job_document(job: jobs.Job) -> Job:
     """The job with the fields of the schema; without the records of its spec if they were not read."""
     fields = {name: getattr(job, name) for name in Job.__annotations__ if name != "sweep"}
-    fields["sweep"] = job.context.get("sweep")
+    sweep = job.context.get("sweep")
+    fields["sweep"] = None if sweep is None else {"vectorized": [], **sweep}
     return cast(Job, fields | {"spec": outline(job.spec)} if has_digest(job) else fields)
 
 

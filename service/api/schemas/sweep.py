@@ -12,7 +12,7 @@ from service.jobs.job import Status
 @closed
 class Trial(TypedDict):
     """One trial of a sweep: its settings by their paths in the spec, its job, and what it came to. `objective` is null until it
-    has ended, and if it has failed."""
+    has ended, and if it has failed. A `vectorized` one has its job together with others."""
 
     number: int
     job_id: str | None
@@ -21,6 +21,7 @@ class Trial(TypedDict):
     objective: float | None
     version: int | None
     error: dict[str, Any] | None
+    vectorized: bool
 
 
 @closed
@@ -94,6 +95,7 @@ def _trial_document(trial: sweeps.Trial) -> Trial:
         "objective": trial.objective,
         "version": (trial.result or {}).get("version"),
         "error": trial.error,
+        "vectorized": trial.vectorized,
     }
 
 
