@@ -3,13 +3,18 @@
 10,000 rows of 20 numbers, two hidden layers of 64 (the kind's default), 100 epochs of batches of 256 without early stopping; the
 configurations differ in learning rate, weight decay and seed. Both are whole: split, preprocessing, training, evaluation. They
 alternate in processes of their own, so that other load affects both.
+
+Then the same as a sweep over HTTP, with a slot for each processor: 64 random trials in rounds of 16 and the training of the best
+again, against one training job, each from its POST to its version.
 """
 
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -62,6 +67,36 @@ def _spec() -> dict[str, Any]:
     }
 
 
+def over_http(folder: Path) -> tuple[float, float]:
+    """Seconds of a training job, the median of `RUNS`, and of the sweep."""
+    import csv
+
+    from tests.harness.server import Server
+
+    spec = _spec()
+    records = spec["data"]["records"]
+    with (folder / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(records[0]))
+        writer.writeheader()
+        writer.writerows(records)
+    search = {"optimizer.lr": {"log": [1e-4, 1e-2]}, "optimizer.weight_decay": {"choice": [0.0, 0.01, 0.02, 0.03]}}
+    about = {"method": "random", "trials": CONFIGURATIONS, "parallel": 16}
+    with Server(folder / "home", slots=os.cpu_count() or 1) as server:
+        server.client.upload_dataset("table", folder / "table.csv")
+        spec |= {"data": {"kind": "dataset", "dataset": "table", "target": "y"}, "optimizer": {"name": "AdamW"}}
+        jobs = []
+        for _ in range(RUNS):
+            began = time.perf_counter()
+            server.client.train(spec).wait()
+            jobs.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        sweep = server.client.search(spec, search, **about)
+        sweep.wait()
+        seconds = time.perf_counter() - began
+        assert all(each.vectorized for each in sweep.trials)  # noqa: S101 - else another thing is measured
+    return median(jobs), seconds
+
+
 def _configurations(base: dict[str, Any]) -> list[Any]:
     from service.workflow.spec import parse_resolved
 
@@ -93,6 +128,9 @@ def main(python: str) -> None:
         losses = [", ".join(f"{each:.4f}" for each in found[0]["losses"]) for found in runs.values()]
         row = [str(threads), *seconds, f"{middle['together'] / middle['alone']:.1f}", *losses]
         sys.stdout.write(f"| {' | '.join(row)} |\n")
+    with tempfile.TemporaryDirectory() as folder:
+        job, sweep = over_http(Path(folder))
+    sys.stdout.write(f"\nOver HTTP: a job {job:.2f} s, the sweep {sweep:.2f} s, ratio {sweep / job:.1f}.\n")
 
 
 if __name__ == "__main__":
