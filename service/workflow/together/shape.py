@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from service.workflow.encode import shaped_inputs
 from service.workflow.models.mlp import MLPSpec
 from service.workflow.signature import Signature
@@ -104,7 +106,8 @@ def _of_step(spec: ResolvedSpec) -> str | None:
         return "training.accumulation_steps"
     if settings.precision != "float32":
         return f"the precision {settings.precision}"
-    return None if settings.device in ("auto", "cpu") else f"the device {settings.device}"
+    on_gpu = torch.cuda.is_available() if settings.device == "auto" else settings.device != "cpu"
+    return "a GPU" if on_gpu else None
 
 
 def _changes_momentum(scheduler: Any) -> bool:
