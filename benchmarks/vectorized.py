@@ -36,17 +36,19 @@ def measure(which: str, threads: int) -> dict[str, Any]:
     resolved, table = resolved_with_table(_spec())
     specs = _configurations(resolved.spec.to_json())
     if which == "alone":
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         ends = []
         for spec in (specs[0], specs[-1]):
             losses: list[float] = []
             learn(spec, resolved.signature, table, lambda _, each, into=losses: into.append(each["validation_loss"]))  # type: ignore[misc]
             ends.append(losses[-1])
-        return {"seconds": (time.perf_counter() - began) / 2, "losses": ends}
-    began = time.perf_counter()
+        seconds, processor = (time.perf_counter() - began) / 2, (time.process_time() - used) / 2
+        return {"seconds": seconds, "processor": processor, "losses": ends}
+    began, used = time.perf_counter(), time.process_time()
     found = learn_together(specs, resolved.signature, table, lambda *_: None)
     ends = [found[at].losses[-1]["validation_loss"] for at in (0, -1)]
-    return {"seconds": time.perf_counter() - began, "losses": ends}
+    seconds, processor = time.perf_counter() - began, time.process_time() - used
+    return {"seconds": seconds, "processor": processor, "losses": ends}
 
 
 def _spec() -> dict[str, Any]:
@@ -113,7 +115,8 @@ def main(python: str) -> None:
     sys.stdout.write(
         f"Seconds of {RUNS} runs and their median; the ratio must be ≤ {GOAL} with the threads of the machine. The losses are "
         "the last validation losses of the first and the last configuration, alone and together.\n\n"
-        f"| threads | one alone | {CONFIGURATIONS} together | ratio | losses alone | together |\n|---|---|---|---|---|---|\n"
+        f"| threads | one alone | {CONFIGURATIONS} together | ratio | ratio of processor time | losses alone | together |\n"
+        "|---|---|---|---|---|---|---|\n"
     )
     for threads in sorted({1, os.cpu_count() or 1}):
         runs: dict[str, list[dict[str, Any]]] = {"alone": [], "together": []}
@@ -126,7 +129,9 @@ def main(python: str) -> None:
         all_runs = {which: ", ".join(f"{each['seconds']:.2f}" for each in found) for which, found in runs.items()}
         seconds = [f"{middle[which]:.2f} ({all_runs[which]})" for which in runs]
         losses = [", ".join(f"{each:.4f}" for each in found[0]["losses"]) for found in runs.values()]
-        row = [str(threads), *seconds, f"{middle['together'] / middle['alone']:.1f}", *losses]
+        used = {which: median(each["processor"] for each in found) for which, found in runs.items()}
+        ratios = [f"{each['together'] / each['alone']:.1f}" for each in (middle, used)]
+        row = [str(threads), *seconds, *ratios, *losses]
         sys.stdout.write(f"| {' | '.join(row)} |\n")
     with tempfile.TemporaryDirectory() as folder:
         job, sweep = over_http(Path(folder))
