@@ -250,6 +250,20 @@ class Predictions(Result):
     predictions: list[Any]
 
 
+class Explanations(Result):
+    """What each input adds to the answer to each instance: each of `attributions` has a number for each input, whose sum is the
+    explained answer less that of the `baseline`, which has an `instance` and the `prediction` for it. `explained` is the class of
+    each instance whose probability that is, or the target; of several targets the attributions are by target first."""
+
+    model_name: str
+    model_version: int
+    method: str
+    explained: list[Any]
+    attributions: list[dict[str, Any]]
+    predictions: list[Any]
+    baseline: dict[str, Any]
+
+
 class Upload(Result):
     """A resumable upload: how many bytes it will have, how many it has, and when it expires."""
 

@@ -96,6 +96,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     workflow.InvalidData: (422, "invalid_data"),
     workflow.InvalidRows: (422, "invalid_request"),
     workflow.NotAvailable: (404, "not_available"),
+    workflow.NoIntervals: (422, "not_available"),
     workflow.ExportFailed: (409, "export_failed"),
     workflow.WorkflowError: (422, "invalid_spec"),
     serving.Overloaded: (429, "overloaded"),

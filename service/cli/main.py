@@ -11,6 +11,7 @@ from rich.markup import escape
 from service.cli.aliases import aliases
 from service.cli.backup import backup, restore
 from service.cli.datasets import datasets
+from service.cli.explain import explain
 from service.cli.failures import EXIT_STATUSES, CommandFailed, exit_status
 from service.cli.jobs import jobs, logs
 from service.cli.journal import journal
@@ -47,6 +48,7 @@ PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     "Train, predict, look": {
         "train": train,
         "predict": predict,
+        "explain": explain,
         "logs": logs,
         "jobs": jobs,
         "sweeps": sweeps,

@@ -6,15 +6,19 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from model_store import Store
 from service.jobs.errors import IllegalMove, JobNotFound, JournalUnavailable
 from service.jobs.job import Job, Status
 from service.jobs.rows import time_text
 from service.jobs.sweep import Sweep, SweepStatus, Trial
 from service.jobs.sweep_steps import SweepSteps, TrialEnd
+from service.use_cases.attempt_store import HISTORY
 from service.use_cases.submit_training import Limits
 from service.use_cases.sweep_spec import SweepSettings
 from service.use_cases.sweep_trials import job_of, round_of
+from service.use_cases.trial_figures import PARTS, losses_of
 from service.workflow.errors import InvalidSpec
 from service.workflow.search.objective import figure_of, minimized
 from service.workflow.search.suggest import Ended, suggest
@@ -62,7 +66,7 @@ class SweepAdvancer:
         sweep = self._journal.sweep(sweep_id)
         if sweep.damaged and sweep.requested is None:
             return False
-        if ends := [_end_of(sweep, each) for each in sweep.open_trials if each.status in OVER]:
+        if ends := [self._end_of(sweep, each) for each in sweep.open_trials if each.status in OVER]:
             return self._journal.settle(sweep_id, ends)
         if sweep.requested is not None:
             return self._carry_out(sweep, sweep.requested)
@@ -116,6 +120,26 @@ class SweepAdvancer:
         self._wake()
         return begun
 
+    def _end_of(self, sweep: Sweep, trial: Trial) -> TrialEnd:
+        """What a trial has come to, whose job has ended."""
+        objective, result, error, found = sweep.settings["objective"], trial.result, trial.error, None
+        if trial.status is Status.SUCCEEDED and result is not None:
+            if "losses" not in result and result["version"] is not None:
+                result = result | self._figures_of(result)
+            found = figure_of(objective, result)
+            if found is None:
+                error = {"code": "no_objective", "detail": f"{objective} is not defined for this trial"}
+        return TrialEnd(trial.number, trial.status, None if found is None else float(found), result, error)
+
+    def _figures_of(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The figures of a trial's version, whose attempt died after it had published and before it could say them."""
+        version = self._store.models.get(result["model_name"], result["version"])
+        stops = version.manifest["spec"]["training"]["early_stopping"]
+        with self._store.models.local_file(version, HISTORY) as path:
+            series = orjson.loads(path.read_bytes())
+        metrics = {name: version.manifest["metrics"][name] for name in PARTS if name in version.manifest["metrics"]}
+        return {"metrics": metrics, "losses": losses_of(series, None if stops is None else stops["monitor"])}
+
     def _choose(self, sweep: Sweep) -> bool:
         """Ends a sweep all of whose trials have ended, or begins the training of the best settings."""
         good = [each for each in sweep.trials if each.objective is not None and each.status is Status.SUCCEEDED]
@@ -150,14 +174,6 @@ class SweepAdvancer:
         if job.status is Status.CANCELLED:
             return self._journal.end(sweep.id, SweepStatus.CANCELLED)
         return self._journal.end(sweep.id, SweepStatus.FAILED, error=job.error)
-
-
-def _end_of(sweep: Sweep, trial: Trial) -> TrialEnd:
-    found = None if trial.status is not Status.SUCCEEDED else figure_of(sweep.settings["objective"], trial.result or {})
-    error = trial.error
-    if trial.status is Status.SUCCEEDED and found is None:
-        error = {"code": "no_objective", "detail": f"{sweep.settings['objective']} is not defined for this trial"}
-    return TrialEnd(trial.number, trial.status, None if found is None else float(found), trial.result, error)
 
 
 def _loss(sweep: Sweep) -> Callable[[Trial], float]:

@@ -15,7 +15,7 @@ from model_store.errors import Corrupt, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
-from service.use_cases.attempt_store import STATE_DICT, TENSORS, Input
+from service.use_cases.attempt_store import HISTORY, STATE_DICT, TENSORS, Input
 from service.use_cases.checkpoints import AttemptCheckpoints
 from service.use_cases.open_model import open_files
 from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
@@ -34,7 +34,6 @@ from service.workflow.learn import TrainingResult, learn
 from service.workflow.look.available import available
 from service.workflow.model import Model
 from service.workflow.models import install as install_models
-from service.workflow.parts import PARTS
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec, parse_resolved
@@ -42,7 +41,6 @@ from service.workflow.split import columns as split_columns
 from service.workflow.state import State
 
 POINTS = "points.json"
-HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # fields of a spec that are not part of a version, and so not shared with it
 NO_MEMORY = "can't allocate memory"  # in the message of torch's RuntimeError
@@ -173,6 +171,8 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests, importance, groups = learned.split.digests(), learned.importance, learned.slices
     confused, important = bool(learned.evaluation.confusion), importance is not None
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
+    sure = {} if learned.conformal is None else {"conformal": learned.conformal.model_dump(mode="json")}
+    deciding = {} if learned.threshold is None else {"threshold": learned.threshold.model_dump(mode="json")}
     manifest = {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
@@ -183,8 +183,11 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         **({"warnings": learned.warnings} if learned.warnings else {}),
         "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,
+        "baseline": learned.baseline,
         **calibrated,
-        "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
+        **sure,
+        **deciding,
+        "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in digests},
         "parameters": inspection.count(learned.model.network),
         "environment": {
             "modelwright": __version__,

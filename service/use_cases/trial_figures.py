@@ -1,5 +1,6 @@
 """What a trial of a sweep has come to: what its sweep compares, and nothing of the test part."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.workflow.history import History
@@ -12,9 +13,10 @@ PARTS = ("train", "validation")
 
 def trial_figures(spec: ResolvedSpec, learned: TrainingResult, history: History) -> dict[str, Any]:
     """For a job's result: the `metrics` of the parts, and the `losses` of the epoch whose weights the model has."""
+    stopping = spec.training.early_stopping
     return {
         "metrics": {name: learned.evaluation.metrics[name] for name in PARTS if name in learned.evaluation.metrics},
-        "losses": _losses(spec, history.series()),
+        "losses": losses_of(history.series(), None if stopping is None else stopping.monitor),
     }
 
 
@@ -29,14 +31,19 @@ def outcome_figures(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _losses(spec: ResolvedSpec, series: dict[str, list[float]]) -> dict[str, float]:
+def losses_of(series: Mapping[str, Sequence[float]], monitor: str | None) -> dict[str, float]:
     """With early stopping those of the best epoch by the loss that is watched, without it those of the last one. Where the
-    loss that is watched is not recorded, the validation loss says which epoch is the best."""
+    loss that is watched is not recorded, the validation loss says which epoch is the best.
+
+    Args:
+        series: of the epochs, by name.
+        monitor: what early stopping watches; None without it.
+    """
     names = [name for name in series if name != "epoch"]
-    if not series["epoch"]:
+    if not names or not series["epoch"]:
         return {}
-    place, stopping = len(series["epoch"]) - 1, spec.training.early_stopping
-    if stopping is not None:
-        watched = next(each for each in (stopping.monitor, "validation_loss", "train_loss") if each in names)
+    place = len(series["epoch"]) - 1
+    if monitor is not None:
+        watched = next(each for each in (monitor, "validation_loss", "train_loss") if each in names)
         place = min(range(len(series["epoch"])), key=series[watched].__getitem__)
     return {name: series[name][place] for name in names}

@@ -10,6 +10,7 @@ from torch import nn
 
 from service.workflow import losses, optimizers, schedulers, training
 from service.workflow.calibration import FEWEST as FEWEST_CALIBRATED
+from service.workflow.conformal import check_conformal
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column, Schema, how_of
 from service.workflow.data.types.feature import Feature
@@ -27,6 +28,7 @@ from service.workflow.spec_base import FaultBudget, nearest, shown
 from service.workflow.split import SplitSpec, sizes
 from service.workflow.split import resolve as resolve_split
 from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, Task
+from service.workflow.threshold_spec import check_threshold
 from service.workflow.torch_registry import name_of
 from service.workflow.training import ResolvedSettings
 
@@ -59,8 +61,11 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         ignored=ignored or None,
         encoding=None if schema.reading.encoding == "utf-8" else schema.reading.encoding,
     )
-    shapes = _shapes(inputs, schema)
+    shapes = _shapes(inputs, schema, normalized=True)
     model = spec.model or KINDS[spec.data.default_model or default_kind(shapes)].model_validate({})
+    preprocessing = spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and spec.data.normalizes)
+    if not preprocessing.normalize:
+        shapes = _shapes(inputs, schema, normalized=False)
     loss = spec.loss or losses.default(task)
     _check_fit(model, loss, signature, targets)
     # Rows without a target are left out. This is an upper bound if several targets have missing values.
@@ -80,12 +85,14 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))
     _check_time(split, inputs)
     _check_calibration(spec, signature, rows["validation"])
+    check_conformal(split, signature, rows)
+    check_threshold(spec.threshold, signature, rows["validation"])
     check_evaluation(spec.evaluation, schema, frozenset(each.name for each in inputs))
     _check_training(spec, settings, optimizer, rows["train"])
     filled: dict[str, Any] = {
         "data": spec.data.model_copy(update={"features": features, "task": task}),
         "split": split,
-        "preprocessing": spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and spec.data.normalizes),
+        "preprocessing": preprocessing,
         "model": model,
         "loss": loss,
         "optimizer": optimizer,
@@ -206,7 +213,7 @@ def faults_below(pointer: str) -> Iterator[None]:
         raise InvalidSpec(*(Fault(pointer + each.pointer, each.message) for each in error.faults)) from None
 
 
-def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
+def _shapes(inputs: list[Input], schema: Schema, normalized: bool) -> InputShapes:
     """The network's inputs with the largest possible number of encoded columns."""
     drafted, indicators = [], 0
     for each in inputs:
@@ -214,7 +221,7 @@ def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
         assert column is not None  # noqa: S101 - the inputs are from the schema
         drafted.append(each.model_copy(update=COLUMN_TYPES[each.type].largest_fields(column)))
         indicators += column.missing > 0 and not COLUMN_TYPES[each.type].shaped
-    return input_shapes(drafted, layout(drafted).width + indicators)
+    return input_shapes(drafted, layout(drafted).width + indicators, normalized)
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:

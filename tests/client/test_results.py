@@ -11,7 +11,19 @@ from modelwright.job import JobBase
 from modelwright.model import ModelBase, VersionBase
 from modelwright.results import Column, Dataset, Problem
 from modelwright.sweep import SweepBase
-from service.api.schemas import access, comparison, dataset, job, lineage, model, prediction, service, sweep, upload
+from service.api.schemas import (
+    access,
+    comparison,
+    dataset,
+    explanation,
+    job,
+    lineage,
+    model,
+    prediction,
+    service,
+    sweep,
+    upload,
+)
 
 HOUSES: dict[str, Any] = {
     "name": "houses",
@@ -79,6 +91,7 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (model.Alias, results.Alias),
     (model.Retention, results.Retention),
     (prediction.Predictions, results.Predictions),
+    (explanation.Explanations, results.Explanations),
     (upload.Upload, results.Upload),
     (access.Key, results.Key),
     (access.NewKey, results.NewKey),

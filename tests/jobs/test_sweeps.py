@@ -11,6 +11,7 @@ from service.jobs.job import DAMAGED, Status
 from service.jobs.job_queue import JobQueue
 from service.jobs.sweep import SweepStatus
 from service.jobs.sweep_steps import NewJob, NewTrial, SweepSteps, TrialEnd
+from service.jobs.verification import verify
 
 SPEC: dict[str, Any] = {"model_name": "m", "data": {"kind": "rows", "records": [[1.5, "a"]]}}
 SETTINGS: dict[str, Any] = {"trials": 4, "parallel": 2, "max_seconds": None}
@@ -188,6 +189,7 @@ def test_a_damaged_sweep_is_shown_as_failed_and_can_be_cancelled(
     steps.begin_round(sweep_id, 0, [trial(0.1)])
     with engine.connect() as connection, connection.begin():
         connection.execute(text(damage))
+    assert [(each.table, each.problem) for each in verify(engine)] == [(damage.split()[1], "damaged")]
     sweep = steps.sweep(sweep_id)
     assert sweep.damaged and sweep.status is SweepStatus.FAILED and (sweep.error or {})["code"] == DAMAGED
     assert steps.cancel_sweep(sweep_id).status is SweepStatus.CANCELLED

@@ -16,6 +16,9 @@ const WORDS = {
   auroc: "Area under the ROC curve",
   log_loss: "Log loss",
   ece: "Calibration error",
+  coverage: "Truth in the interval or set of 90 %",
+  interval_width: "Width of an interval of 90 %",
+  set_size: "Classes in a set of 90 %",
 };
 const SMALLER = ["mae", "rmse", "log_loss", "ece"]; // metrics of which the smaller value is the better one
 const FIRST = ["mae", "balanced_accuracy", "accuracy", "rmse"]; // by which the model is compared with the baseline
