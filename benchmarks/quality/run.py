@@ -1,8 +1,9 @@
 """Runs methods on tables: `python -m benchmarks.quality.run SPLIT METHOD[,METHOD] [TABLE,TABLE] [--code FOLDER --as NAME]`.
 
 Methods are those of `ours.py` (in our environment) or `peers.py` (in theirs); without tables, all of the list. What is in the
-cache already is left out. Each run is a forked process with one thread and a limit of 15 minutes of CPU time. `--code` measures the service
-of another checkout, under the method's name `--as`. `--until` is a time in seconds since 1970 from which no run begins.
+cache already is left out. Each run is a forked process with one thread and a limit of 15 minutes of CPU time. `--code` measures
+the service of another checkout, under the method's name `--as`. `--until` is a time in seconds since 1970 from which no run
+begins.
 """
 
 import argparse
