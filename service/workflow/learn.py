@@ -16,6 +16,9 @@ from service.workflow.device import choose_device, make_deterministic
 from service.workflow.encode import fit_inputs, raw_inputs, raw_targets, with_targets
 from service.workflow.evaluation import Evaluation, evaluate
 from service.workflow.examples import TABLE_ROWS, encode_parts
+from service.workflow.fold_metrics import report_folds
+from service.workflow.fold_report import Folds
+from service.workflow.fold_training import FoldTraining, check_classes
 from service.workflow.forward_cost import measure
 from service.workflow.input_tensors import Tensors, pieces
 from service.workflow.learner import build_learner
@@ -53,6 +56,7 @@ class TrainingResult:
     importance: Importance | None  # of the inputs, where it can be measured
     warnings: list[str]  # about the data
     calibration: Calibration | None = None  # if the answers are calibrated
+    folds: Folds | None = None  # of a training in folds
 
 
 def learn(
@@ -98,22 +102,38 @@ def learn(
     options: dict[str, Feature] = {}
     if isinstance(spec.data.features, dict):
         options.update((name, each) for name, each in spec.data.features.items())
-    examples = encode_parts(spec.loss, signature, model, features, targets, parts, device, options, at_once)
-    learner = build_learner(spec, signature, model, device)
-    stage("train")
-    train(learner, examples, report, after_step, saved)
+    trained = None
+    if parts.folds:
+        check_classes(signature, targets, parts)
+        all_of_them = spec, signature, model, features, targets, parts, device, options, at_once, report, after_step
+        stage("train")
+        trained = FoldTraining(*all_of_them).run(saved)
+        model = trained.model
+    else:
+        examples = encode_parts(spec.loss, signature, model, features, targets, parts, device, options, at_once)
+        learner = build_learner(spec, signature, model, device)
+        stage("train")
+        train(learner, examples, report, after_step, saved)
     stage("evaluate")
     model, rows = model.to("cpu").eval(), PREDICTED_ROWS if isinstance(features, Tensor) else at_once
     wanted = spec.calibration is not None
     calibration = calibrate(model, features, targets, parts.validation, rows) if wanted else None
     answers = predict(model, features, rows)
-    evaluation = evaluate(signature, answers, targets, parts)
-    points = sample(signature, table, features, targets, answers, parts, model.network)
+    judged, folds, compared = answers, None, parts  # answers by which it is judged: out of fold if there are folds
+    if trained is not None:
+        judged = trained.out_of_fold(answers, features, parts, lambda of, raw: predict(of, raw, rows))
+        folds = report_folds(signature, trained.networks, judged, targets, parts)
+        compared = parts.of_fold(parts.folds[-1])
+    evaluation = evaluate(signature, answers, targets, parts, judged)
+    points = sample(signature, table, features, targets, judged, parts.apart(), model.network)
     found = ranges(signature, table, parts.train.numpy())
-    groups = slices(spec.evaluation, signature, table, answers, targets, parts)
-    important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
-    warned = data_warnings(signature, table, features, targets, parts)
-    return TrainingResult(model, signature, evaluation, points, parts, found, groups, important, warned, calibration)
+    groups = slices(spec.evaluation, signature, table, judged, targets, parts)
+    unseen = parts if trained is None else parts.unvalidated()
+    important = permutation_importance(signature, model, features, targets, unseen, spec.training.seed, at_once)
+    warned = data_warnings(signature, table, features, targets, compared)
+    return TrainingResult(
+        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, folds
+    )
 
 
 @torch.inference_mode()

@@ -95,6 +95,8 @@ class TrainingSpec(SpecBase):
         if self.calibration is None and "calibration" not in self.model_fields_set:
             absent["calibration"] = True
         within: dict[str, Any] = {"training": {"freeze": True}} if self.training.freeze is None else {}
+        if self.split is not None and self.split.kind == "holdout":
+            within["split"] = dict.fromkeys(("kind", "folds", "final"), True)
         others = self.model_dump(mode="json", exclude={"model_name": True, "data": True, **absent, **within})
         return {"model_name": self.model_name, "data": self.data.to_json(), **others}
 

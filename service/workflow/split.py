@@ -1,8 +1,8 @@
-"""Step 2, split: train, validation and test, in this order."""
+"""Step 2, split: train, validation and test, in this order; or test, and folds of the rest."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts, 
 from service.workflow.data.types.names import Name
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData, invalid
+from service.workflow.folds import FEWEST_LEARNED, FOLDS, MOST_BAGGED, MOST_FOLDS, Fold, in_blocks, in_turn, of_groups
 from service.workflow.parts import PARTS
 from service.workflow.spec_base import SpecBase, nearest, shown
 
@@ -23,8 +24,17 @@ Part = Annotated[int | float | None, Field(ge=0, description="a fraction up to 1
 
 class SplitSpec(SpecBase):
     """Which share of the rows trains, validates and tests. Named parts sum to 1, or to the number of rows; parts not
-    named are 0, but an absent `train` takes the rest. At most one of `stratify`, `group`, `time` and `column`."""
+    named are 0, but an absent `train` takes the rest. At most one of `stratify`, `group`, `time` and `column`.
 
+    With `k_fold` only `test` is named; each fold of the rest validates a network that learns from the other folds, or by `time`
+    from those before it."""
+
+    kind: Literal["holdout", "k_fold"] = "holdout"
+    folds: int | None = Field(default=None, ge=2, le=MOST_FOLDS, description="of k_fold; 5")
+    final: Literal["bag", "refit"] | None = Field(
+        default=None,
+        description="of k_fold, what answers: all folds' networks together, or one that learns from all rows but the test part",
+    )
     train: Part = None
     validation: Part = None
     test: Part = None
@@ -35,6 +45,16 @@ class SplitSpec(SpecBase):
     time: Name | None = Field(default=None, description="a column in whose order the parts follow each other")
     column: Name | None = Field(default=None, description="a column that says train, validation or test")
 
+    @property
+    def networks(self) -> int:
+        """How many networks answer together."""
+        return self.trained if self.final == "bag" else 1
+
+    @property
+    def trained(self) -> int:
+        """How many networks are trained, one after another."""
+        return 1 if self.kind == "holdout" else (self.folds or FOLDS) + (self.final == "refit")
+
 
 class ResolvedSplit(SplitSpec):
     """The split with every default filled in. An absent `train` beside named parts stays so: it depends on the rows."""
@@ -44,11 +64,27 @@ class ResolvedSplit(SplitSpec):
 
 @dataclass(frozen=True)
 class Split:
-    """The rows of each part, as int64 indices into the table."""
+    """The rows of each part, as int64 indices into the table. With folds, `train` are all rows that any of them has, and
+    `validation` those that one of them validates."""
 
     train: torch.Tensor
     validation: torch.Tensor
     test: torch.Tensor
+    folds: tuple[Fold, ...] = field(default=(), kw_only=True)
+
+    def of_fold(self, fold: Fold) -> "Split":
+        """The parts of the network of one fold."""
+        return Split(fold.train, fold.validation, self.test)
+
+    def apart(self) -> "Split":
+        """The parts without the rows of another part: of folds, `train` are the rows that no fold validates."""
+        if not self.folds:
+            return self
+        return Split(self.train[~torch.isin(self.train, self.validation)], self.validation, self.test)
+
+    def unvalidated(self) -> "Split":
+        """The parts of a model that has learned from the rows that validate."""
+        return Split(self.train, self.train[:0], self.test)
 
     def part(self, name: str) -> torch.Tensor:
         """The rows of a part, by its name."""
@@ -60,14 +96,21 @@ class Split:
         return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in PARTS}
 
 
-def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
-    """Fills in what the split leaves out; `seed` is the training's.
+def resolve(spec: SplitSpec | None, seed: int, schema: Schema, classes: str | None = None) -> ResolvedSplit:
+    """Fills in what the split leaves out.
+
+    Args:
+        seed: the training's.
+        classes: the target, if it is one of classes, by which folds are stratified if the split is by nothing else.
 
     Raises:
-        InvalidSpec: a column that cannot be split by, parts that do not add up, or a part without rows.
+        InvalidSpec: a column that cannot be split by, parts that do not add up, or a part or a fold without rows.
     """
     spec = spec or SplitSpec()
+    _check_kind(spec)
     _check_columns(spec, schema)
+    if spec.kind == "k_fold":
+        return _resolve_folds(spec, seed, schema, classes)
     named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
     filled = {name: (named or DEFAULT).get(name, None if name == "train" else 0) for name in PARTS}
     if spec.column is not None:
@@ -81,8 +124,41 @@ def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
     return resolved
 
 
+def _resolve_folds(spec: SplitSpec, seed: int, schema: Schema, classes: str | None) -> ResolvedSplit:
+    given = next((by for by in BY if getattr(spec, by) is not None), None)
+    folds = spec.folds or FOLDS
+    filled = {
+        "test": DEFAULT["test"] if spec.test is None else spec.test,
+        "seed": seed if spec.seed is None else spec.seed,
+        "folds": folds,
+        # The first windows of time know too little to answer beside the last one.
+        "final": spec.final or ("bag" if folds <= MOST_BAGGED and given != "time" else "refit"),
+        "shuffle": spec.shuffle and given != "time",
+        "stratify": classes if given is None else spec.stratify,
+    }
+    resolved = ResolvedSplit.model_validate(dict(spec) | filled)
+    counts = _counts(resolved, schema.rows)
+    if not counts["test"] and spec.test:
+        raise invalid("/split/test", f"no row of {schema.rows} is left for this part")
+    _check_folds(resolved, counts["train"], schema)
+    return resolved
+
+
+def _check_folds(spec: ResolvedSplit, rows: int, schema: Schema) -> None:
+    """Raises InvalidSpec for more folds than there can be; `rows` are those of all of them."""
+    folds = spec.folds or FOLDS
+    column = None if spec.group is None else schema.column(spec.group)
+    fewest = max(folds, 4) if spec.time is None else folds + FEWEST_LEARNED
+    if rows < fewest:
+        message = f"{rows} rows are too few for {folds} folds, which need {fewest} beside the test part"
+        raise invalid("/split/folds", f"{message}; ask for fewer, or a smaller test part")
+    if column is not None and column.values is not None and len(column.values) < folds:
+        message = f"{shown(column.name)} has {len(column.values)} different values, which are too few for {folds} folds"
+        raise invalid("/split/folds", f"{message} that keep them whole; ask for fewer")
+
+
 def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
-    """The number of rows of each part of a resolved split; approximate for a split by `group`.
+    """The number of rows of each part of a resolved split, with folds of the last one; approximate for a split by `group`.
 
     Raises:
         InvalidSpec: the parts do not sum to 1 or to the rows.
@@ -91,7 +167,11 @@ def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
         column = schema.column(spec.column)
         counted = {} if column is None else dict(zip(column.values or [], column.counts or [], strict=True))
         return {name: counted.get(name, 0) for name in PARTS}
-    return _counts(spec, schema.rows)
+    counts = _counts(spec, schema.rows)
+    if spec.kind == "k_fold":
+        validation = counts["train"] // ((spec.folds or FOLDS) + (spec.time is not None))
+        return {"train": counts["train"] - validation, "validation": validation, "test": counts["test"]}
+    return counts
 
 
 def columns(spec: SplitSpec, schema: Schema) -> dict[str, RequestedColumn]:
@@ -108,9 +188,11 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
     """The rows of each part. Shuffling uses a generator of its own.
 
     Raises:
-        InvalidData: a row lacks the value to split by, or the training part is empty.
+        InvalidData: a row lacks the value to split by, or the training part or a fold is empty.
     """
     rows = len(table)
+    if spec.kind == "k_fold":
+        return _in_folds(spec, table, rows)
     if spec.column is not None:
         made = _by_column(plain(table.columns[spec.column]), spec.column)
     elif spec.group is not None:
@@ -121,6 +203,37 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
     if not len(made.train):
         raise InvalidData("the split leaves no row to train on")
     return made
+
+
+def _in_folds(spec: ResolvedSplit, table: Table, rows: int) -> Split:
+    folds, by_group = spec.folds or FOLDS, None if spec.group is None else plain(table.columns[spec.group])
+    if by_group is None:
+        counts = _counts(spec, rows)
+        rest, test = _order(spec, table, rows).split([counts["train"], counts["test"]])
+    else:
+        parts = _by_group(spec, by_group, rows)
+        rest, test = parts.train, parts.test
+    if by_group is not None:
+        _, groups = np.unique(_codes(by_group), return_inverse=True)
+        fold_of = of_groups(groups[rest.numpy()], _shuffled(spec, groups.max(initial=-1) + 1).numpy(), folds)
+    elif spec.stratify is not None:
+        fold_of = in_turn(_codes(plain(table.columns[spec.stratify]))[rest.numpy()], folds)
+    elif spec.time is not None:
+        fold_of = in_blocks(len(rest), folds + 1) - 1  # no network is validated by the first block
+    else:
+        fold_of = in_blocks(len(rest), folds)
+    of_row = torch.from_numpy(fold_of)
+    made = tuple(
+        Fold(rest[of_row < fold] if spec.time is not None else rest[of_row != fold], rest[of_row == fold])
+        for fold in range(folds)
+    )
+    for number, fold in enumerate(made, 1):
+        if len(fold.train) < FEWEST_LEARNED or not len(fold.validation):
+            name = "" if spec.group is None else f" if rows of equal {shown(spec.group)} stay together"
+            rows_of_fold = f"{len(fold.train)} to learn from, {len(fold.validation)} to validate"
+            what = f"fold {number} of {folds} has too few rows{name}: {rows_of_fold}"
+            raise InvalidData(f"{what}; ask for fewer folds, or a smaller test part")
+    return Split(rest, rest[of_row >= 0], test, folds=made)
 
 
 def _order(spec: ResolvedSplit, table: Table, rows: int) -> torch.Tensor:
@@ -216,6 +329,22 @@ def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
         total += named.get(name, 0) / whole
         cuts.append(min(round(rows * total), rows))
     return {name: cuts[i + 1] - cuts[i] for i, name in enumerate(PARTS)}
+
+
+def _check_kind(spec: SplitSpec) -> None:
+    """Raises InvalidSpec for fields that the kind of split does not have."""
+    if spec.kind == "k_fold":
+        for name in ("train", "validation"):
+            if getattr(spec, name) is not None:
+                message = (
+                    "with k_fold each row that is not in `test` is learned from, and validates once: name only `test`"
+                )
+                raise invalid(f"/split/{name}", message)
+        if spec.column is not None:
+            raise invalid("/split/column", "a column that names the parts makes no folds; use `group`, or kind holdout")
+    for name in ("folds", "final"):
+        if spec.kind != "k_fold" and getattr(spec, name) is not None:
+            raise invalid(f"/split/{name}", 'it is for folds, and this split has none; set split.kind to "k_fold"')
 
 
 def _check_columns(spec: SplitSpec, schema: Schema) -> None:

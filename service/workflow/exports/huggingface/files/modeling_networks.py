@@ -110,5 +110,16 @@ class TabMBlock(nn.Module):
         return nn.functional.dropout(x, self.dropout, self.training)
 
 
-OWN = (LinearModel, Residual, TabM, LSTM, GRU, RNN, MultiheadAttention)
+class BagOfNetworks(nn.Module):
+    """Several networks that answer together: their outputs [members · n, outputs], network after network."""
+
+    def __init__(self, *networks: nn.Module) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, x: Tensor | dict[str, Tensor]) -> Tensor:
+        return torch.cat([network(x) for network in self.networks])
+
+
+OWN = (LinearModel, Residual, TabM, BagOfNetworks, LSTM, GRU, RNN, MultiheadAttention)
 MODULES: dict[str, type[nn.Module]] = {each.__name__: each for each in OWN} | ENCODERS
