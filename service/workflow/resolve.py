@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from torch import nn
 
-from service.workflow import losses, optimizers, schedulers, training
+from service.workflow import effort, losses, optimizers, schedulers, training
 from service.workflow.calibration import FEWEST as FEWEST_CALIBRATED
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column, Schema, how_of
@@ -66,8 +66,9 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     # Rows without a target are left out. This is an upper bound if several targets have missing values.
     usable = schema.model_copy(update={"rows": schema.rows - max(column.missing for column in targets)})
     classes = targets[0].name if signature.classifies else None
-    split = resolve_split(spec.split, spec.training.seed, usable, classes)
-    _check_folds(spec, split, targets[0] if signature.classifies else None)
+    with effort.faults_of(spec.effort, spec.split):
+        split = resolve_split(effort.split_of(spec.effort, spec.split), spec.training.seed, usable, classes)
+        _check_folds(spec, split, targets[0] if signature.classifies else None)
     rows = sizes(split, usable)
     model = model.for_task(task).sized(rows["train"], shapes)
     defaults = model.training_defaults(rows["train"], shapes)
@@ -77,6 +78,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     loss = spec.loss or losses.default(task, arguments)
     monitor = model.monitor if model.stops_early and rows["validation"] > 0 else None
     settings = training.resolve(spec.training, defaults, rows["train"], monitor)
+    settings = effort.settings_of(spec.effort, spec.training, settings)
     scheduler = spec.scheduler
     if cycle is not None and spec.optimizer is None and "scheduler" not in spec.model_fields_set:
         scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.line import LineData
 from service.workflow.data.rows import RowsData
+from service.workflow.effort import Effort
 from service.workflow.errors import InvalidSpec
 from service.workflow.evaluation_spec import EvaluationSpec
 from service.workflow.losses import Loss
@@ -62,6 +63,10 @@ class TrainingSpec(SpecBase):
         description="of the probabilities of classes, on the validation part; absent: temperature where that has 50 rows",
     )
     evaluation: EvaluationSpec | None = None
+    effort: Effort = Field(
+        default="normal",
+        description="low: a third of the epochs; max: five folds that answer together; what the spec says itself goes before it",
+    )
     initial: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9][a-z0-9._-]*@[0-9]{1,18}$",
@@ -94,6 +99,8 @@ class TrainingSpec(SpecBase):
         absent = dict.fromkeys((name for name in ("license", "evaluation") if getattr(self, name) is None), True)
         if self.calibration is None and "calibration" not in self.model_fields_set:
             absent["calibration"] = True
+        if self.effort == "normal":
+            absent["effort"] = True
         within: dict[str, Any] = {"training": {"freeze": True}} if self.training.freeze is None else {}
         if self.split is not None and self.split.kind == "holdout":
             within["split"] = dict.fromkeys(("kind", "folds", "final"), True)
