@@ -85,6 +85,19 @@ def test_a_bundle_keeps_the_folds_and_is_checked(http: httpx.Client, folded: dic
     assert refused.status_code == 422 and "/folds/folds/0/train_rows" in refused.text
 
 
+def test_the_network_of_all_rows_is_drawn_and_kept_without_a_validation_loss(http: httpx.Client) -> None:
+    train(http, "refitted", **parts(folds=2, final="refit", test=0))
+    path = "/v1/models/refitted/versions/1"
+    manifest = http.get(path).raise_for_status().json()
+    assert manifest["training"]["epochs"] == 3 * 8 and "test" not in manifest["metrics"]
+    drawn = http.get(f"{path}/plots/learning_curve.json").raise_for_status().text
+    assert "the networks of 2 folds one after another" in drawn
+    bundle = http.get(f"{path}/bundle").content
+    assert http.post("/v1/models/refitted-there/versions", content=bundle, headers=ZIP).status_code == 201
+    series = http.get(f"/v1/training-jobs/{manifest['job']}/metrics").json()
+    assert series["validation_loss"][16:] == [None] * 8 and None not in series["validation_loss"][:16]
+
+
 @pytest.mark.parametrize(
     ("split", "pointer"),
     [

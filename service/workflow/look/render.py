@@ -41,6 +41,7 @@ def main(heartbeats: int, folder: Path) -> int:
         request["confusion"],
         request["rows"],
         None if importance is None else Importance.model_validate(importance),
+        request.get("folds", ()),
     )
     if "plot" not in request:
         _render_all(subject, folder)
