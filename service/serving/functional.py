@@ -14,6 +14,8 @@ from torch import nn
 from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.models.encoders import ConvNet
+from service.workflow.models.number_embedding import LARGEST, LIMIT, NumberEmbedding
+from service.workflow.models.tabm import Block, TabM
 from service.workflow.preprocessing import Preprocessing
 
 Step = Callable[[Any], torch.Tensor]  # of raw features, or of the tensor that the step before has made
@@ -101,6 +103,8 @@ def _network(network: nn.Module) -> Iterator[Step]:
             yield _linear(layer, flat)
         elif type(layer) is nn.ReLU:
             yield torch.relu_ if own else torch.relu
+        elif type(layer) is TabM:
+            yield from _tabm(layer)
         elif type(layer) not in NO_OPERATION:
             yield layer
             flat = False
@@ -113,6 +117,38 @@ def _linear(layer: nn.Linear, flat: bool) -> Step:
         return lambda values: nn.functional.linear(values, weight, bias)
     transposed, addmm = weight.t(), torch.addmm  # what `linear` calls for two-dimensional values
     return lambda values: addmm(bias, values, transposed)
+
+
+def _tabm(network: TabM) -> Iterator[Step]:
+    if network.embedding is not None:
+        yield _embedding(network.embedding)
+    for block in network.blocks:
+        assert isinstance(block, Block)  # noqa: S101 - a ModuleList has no type for what it holds
+        yield _block(block)
+    weight, bias = network.weight, network.bias
+    yield lambda values: torch.baddbmm(bias, values, weight).flatten(0, 1)
+    if network.head is not None:
+        yield network.head
+
+
+def _embedding(by: NumberEmbedding) -> Step:
+    count, low, scale, weight, bias, linear = by.numbers, by.low, by.scale, by.weight, by.bias, by.linear
+    one = torch.ones(())
+
+    def embed(values: torch.Tensor) -> torch.Tensor:
+        alone = values.shape[1] == count
+        numbers = (values if alone else values[:, :count]).clamp(-LARGEST, LARGEST).t().unsqueeze(2)
+        positions = (numbers - low).mul_(scale).clamp_(0.0, 1.0)
+        clipped = torch.addcmul(one, numbers, numbers, value=LIMIT**-2).rsqrt_().mul_(numbers)
+        embedded = torch.baddbmm(torch.addcmul(bias, clipped, linear), positions, weight).transpose(0, 1).flatten(1)
+        return embedded if alone else torch.cat([embedded, values[:, count:]], dim=1)
+
+    return embed
+
+
+def _block(by: Block) -> Step:
+    weight, r, s, bias = by.weight, by.r, by.s, by.bias
+    return lambda values: torch.addcmul(bias, (values * r) @ weight, s).relu_()
 
 
 def _layers(network: nn.Module) -> Iterator[nn.Module]:

@@ -12,7 +12,7 @@ from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
-from service.workflow.spec import parse_resolved
+from service.workflow.spec import ResolvedSpec, parse_resolved
 
 
 def open_model(store: Store, version: Version) -> tuple[Model, Signature]:
@@ -44,3 +44,11 @@ def signature_of(version: Version) -> Signature:
         return Signature.model_validate(version.manifest["signature"])
     except (KeyError, ValueError) as error:
         raise VersionCorrupt(version.name, version.number, "manifest.json", "it has no signature") from error
+
+
+def recorded_spec(version: Version) -> ResolvedSpec:
+    """The spec that the version was trained by. Raises VersionCorrupt when its manifest has none that this service knows."""
+    try:
+        return parse_resolved({**version.manifest["spec"], "model_name": version.name})
+    except (KeyError, TypeError, InvalidSpec) as error:
+        raise VersionCorrupt(version.name, version.number, "manifest.json", "it has no spec") from error

@@ -19,7 +19,7 @@ from service.jobs.journal import Journal
 from service.jobs.webhook_allowlist import NO_WEBHOOKS, WebhookAllowlist
 from service.model_reference import ModelReference
 from service.use_cases.cancellation import check_cancelled
-from service.use_cases.open_model import open_model
+from service.use_cases.open_model import open_model, recorded_spec
 from service.use_cases.stored_dataset import find_dataset
 from service.use_cases.training_warnings import warnings
 from service.workflow import inspection, optimizers
@@ -72,7 +72,10 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     _check_webhook(spec, limits.webhooks)
     data, schema = spec.data.survey(partial(_find_dataset, store))
     check_cancelled()
-    found = resolve(spec.model_copy(update={"data": data}), schema)
+    spec = spec.model_copy(update={"data": data})
+    if spec.initial is not None and spec.model is None:
+        spec = _with_initial_model(store, spec, spec.initial)
+    found = resolve(spec, schema)
     check_cancelled()
     network = meta_network(found.spec, found.signature, found.inputs)
     check_cancelled()
@@ -179,13 +182,26 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
     return Resolved(spec, theirs, found.rows, inputs)
 
 
+def _with_initial_model(store: Store, spec: TrainingSpec, initial: str) -> TrainingSpec:
+    """The spec with the model and preprocessing of the initial version, which are otherwise the defaults of this service and of
+    these data: another release may have other ones."""
+    recorded = recorded_spec(_find_initial(store, initial))
+    return spec.model_copy(
+        update={"model": recorded.model, "preprocessing": spec.preprocessing or recorded.preprocessing}
+    )
+
+
 def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature]:
+    version = _find_initial(store, initial)
+    return version, *open_model(store, version)
+
+
+def _find_initial(store: Store, initial: str) -> Version:
     reference = ModelReference.parse(initial)
     try:
-        version = store.resolve(reference.name, reference.version or "latest")
+        return store.resolve(reference.name, reference.version or "latest")
     except (NotFound, InvalidName) as error:
         raise invalid("/initial", str(error)) from None
-    return version, *open_model(store, version)
 
 
 def _bare(signature: Signature) -> Signature:

@@ -15,6 +15,7 @@ from service.workflow.losses import OutputKind
 from service.workflow.models import OURS
 from service.workflow.models.bag import BagOfNetworks
 from service.workflow.models.input_shapes import FEATURES, InputShapes
+from service.workflow.models.number_embedding import NumberEmbedding, bin_edges
 from service.workflow.preprocessing import Preprocessing, TargetScaling, fit, fit_target, layout, network_inputs
 from service.workflow.scaling import Scaling, fit_scaling
 from service.workflow.signature import Input, Signature
@@ -168,6 +169,8 @@ def create_model(
     network = build_network(spec, signature, network_inputs(signature.inputs, encoder))
     if initial is not None:
         network.load_state_dict(initial.network.state_dict())
+    elif encoder is not None:
+        _fit_embeddings(network, encoder, features, train)
     return Model(network, encoder, scaling, output, signature.task, scalings, *_takes(signature.inputs))
 
 
@@ -175,6 +178,18 @@ def with_network(model: Model, network: nn.Module) -> Model:
     """The model with another network for the same inputs and outputs."""
     takes = model.columns, model.shaped
     return Model(network, model.preprocessing, model.target, model.output, model.task, model.scalings, *takes)
+
+
+def _fit_embeddings(network: nn.Module, encoder: Preprocessing, features: Tensors, train: torch.Tensor) -> None:
+    """Fits the bins of numbers to the training part. The edges are found in the raw columns and encoded like rows, which keeps
+    their order."""
+    for module in network.modules():
+        if isinstance(module, NumberEmbedding):
+            columns = features if isinstance(features, torch.Tensor) else features[FEATURES]
+            edges = columns.new_zeros(module.bins + 1, columns.shape[1])
+            numbers = encoder.layout.numbers
+            edges[:, numbers] = bin_edges(columns[train][:, numbers], module.bins)
+            module.fit(encoder(edges)[:, : len(numbers)])
 
 
 def _fit_scalings(

@@ -119,16 +119,20 @@ def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | Non
 
 def network_inputs(inputs: Sequence[Input], preprocessing: Preprocessing | None) -> InputShapes:
     """The shapes that a network for these inputs takes; without preprocessing those of the raw features."""
-    return input_shapes(inputs, layout(inputs).width if preprocessing is None else preprocessing.width)
+    if preprocessing is None:
+        return input_shapes(inputs, layout(inputs).width, normalized=False)
+    return input_shapes(inputs, preprocessing.width, normalized=preprocessing.mean is not None)
 
 
-def input_shapes(inputs: Sequence[Input], columns: int) -> InputShapes:
-    """The shapes that a network takes for these inputs, of which the columns of a table are encoded into `columns` columns."""
+def input_shapes(inputs: Sequence[Input], columns: int, normalized: bool) -> InputShapes:
+    """The shapes that a network takes for these inputs, of which the columns of a table are encoded into `columns` columns, the
+    numbers normalized or as they are."""
     own = {
         each.name: InputTensor(tuple(each.shape or ()), each.type, kind.ids(each))
         for each, kind in shaped_inputs(inputs)
     }
-    return InputShapes({FEATURES: InputTensor((columns,)), **own} if table_inputs(inputs) else own)
+    encoded = InputTensor((columns,), normalized=len(layout(inputs).numbers) if normalized else 0)
+    return InputShapes({FEATURES: encoded, **own} if table_inputs(inputs) else own)
 
 
 class TargetScaling(nn.Module):

@@ -59,8 +59,11 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         ignored=ignored or None,
         encoding=None if schema.reading.encoding == "utf-8" else schema.reading.encoding,
     )
-    shapes = _shapes(inputs, schema)
+    shapes = _shapes(inputs, schema, normalized=True)
     model = spec.model or KINDS[spec.data.default_model or default_kind(shapes)].model_validate({})
+    preprocessing = spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and spec.data.normalizes)
+    if not preprocessing.normalize:
+        shapes = _shapes(inputs, schema, normalized=False)
     loss = spec.loss or losses.default(task)
     _check_fit(model, loss, signature, targets)
     # Rows without a target are left out. This is an upper bound if several targets have missing values.
@@ -89,7 +92,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     filled: dict[str, Any] = {
         "data": spec.data.model_copy(update={"features": features, "task": task}),
         "split": split,
-        "preprocessing": spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and spec.data.normalizes),
+        "preprocessing": preprocessing,
         "model": model,
         "loss": loss,
         "optimizer": optimizer,
@@ -210,7 +213,7 @@ def faults_below(pointer: str) -> Iterator[None]:
         raise InvalidSpec(*(Fault(pointer + each.pointer, each.message) for each in error.faults)) from None
 
 
-def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
+def _shapes(inputs: list[Input], schema: Schema, normalized: bool) -> InputShapes:
     """The network's inputs with the largest possible number of encoded columns."""
     drafted, indicators = [], 0
     for each in inputs:
@@ -218,7 +221,7 @@ def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
         assert column is not None  # noqa: S101 - the inputs are from the schema
         drafted.append(each.model_copy(update=COLUMN_TYPES[each.type].largest_fields(column)))
         indicators += column.missing > 0 and not COLUMN_TYPES[each.type].shaped
-    return input_shapes(drafted, layout(drafted).width + indicators)
+    return input_shapes(drafted, layout(drafted).width + indicators, normalized)
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:

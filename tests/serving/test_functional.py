@@ -13,6 +13,7 @@ from service.serving.warm_models import Warm
 from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.models.mlp import Residual
+from service.workflow.models.number_embedding import NumberEmbedding
 from service.workflow.models.tabm import TabM
 from service.workflow.preprocessing import Layout, fit, fit_target
 from service.workflow.signature import Input, Output, Signature
@@ -28,6 +29,13 @@ def table(rows: int = 64, *, missing: bool = False) -> torch.Tensor:
     if missing:
         drawn[::3, 0] = torch.nan
     return drawn
+
+
+def embedded(numbers: int) -> NumberEmbedding:
+    made = NumberEmbedding(numbers, 5)
+    made.fit(torch.linspace(-2, 2, 6)[:, None].expand(-1, numbers))
+    nn.init.normal_(made.weight)
+    return made
 
 
 def stack(*layers: nn.Module) -> nn.Module:
@@ -46,6 +54,8 @@ NETWORKS: dict[str, Any] = {
     "nested": lambda width: stack(stack(nn.Linear(width, 8), stack(nn.ReLU())), nn.GELU(), nn.Linear(8, 2)),
     "no bias": lambda width: stack(nn.Linear(width, 8, bias=False), nn.ReLU(), nn.Linear(8, 2)),
     "tabm": lambda width: TabM(width, 2, 8, 2, 4, 0.1, None),
+    "tabm with a head": lambda width: TabM(width, 2, 8, 1, 4, 0.1, nn.Sigmoid()),
+    "embedded numbers": lambda width: TabM(width, 2, 8, 2, 4, 0.1, None, embedded(min(width, 2))),
 }
 
 

@@ -87,6 +87,18 @@ def test_a_training_continues_from_a_version(server: Server) -> None:
         assert refusal.value.errors[0][0] == "/initial"
 
 
+def test_a_training_continues_with_the_model_of_its_version(server: Server) -> None:
+    server.http.put("/v1/datasets/plain", content=encoded("text/csv"), headers={"Content-Type": "text/csv"})
+    model = {"kind": "tabm", "width": 8, "members": 2, "bins": 0}  # as before numbers were embedded
+    short = {"epochs": 2}
+    server.client.wait(server.client.train(spec("plain", "plain", "kind", training=short, model=model))["id"])
+    job = server.client.wait(
+        server.client.train(spec("plain", "plain", "kind", training=short, initial="plain@1"))["id"]
+    )
+    assert job["spec"]["initial"] == "plain@1"
+    assert job["spec"]["model"].items() >= model.items()
+
+
 def test_labels_and_confusion(server: Server) -> None:
     server.http.put("/v1/datasets/labels", content=encoded("text/csv"), headers={"Content-Type": "text/csv"})
     server.client.wait(server.client.train(spec("labels", "labels", ["large", "old"], training={"epochs": 20}))["id"])

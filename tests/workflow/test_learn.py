@@ -152,7 +152,8 @@ def test_the_default_networks_sizes_follow_the_formula(rows: int, columns: int) 
     assert (sized.width, sized.members, sized.dropout) == ((256, 4, 0.0) if large else (128, 8, 0.1))
     assert 10 <= defaults["epochs"] <= 100
     assert defaults["batch_size"] <= min(256, max(rows, 1))
-    assert TabMSpec(width=7, members=2, dropout=0.5).sized(rows, inputs) == TabMSpec(width=7, members=2, dropout=0.5)
+    given_sizes = TabMSpec(width=7, members=2, dropout=0.5, bins=3)
+    assert given_sizes.sized(rows, inputs) == given_sizes
 
 
 def test_an_empty_column_is_no_feature_unless_named() -> None:

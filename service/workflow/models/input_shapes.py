@@ -19,13 +19,15 @@ FEATURES = "features"
 class InputTensor:
     """An input tensor of a network, [n, *shape].
 
-    `type` is that of the column that it comes from, such as `image`; None for the encoded columns of a table. If `ids` is not
-    None, its values are int64, at least 0 and less than `ids`, where 0 fills up what is shorter; else they are float32.
+    `type` is that of the column that it comes from, such as `image`; None for the encoded columns of a table, of which the
+    first `normalized` are normalized numbers. If `ids` is not None, its values are int64, at least 0 and less than `ids`,
+    where 0 fills up what is shorter; else they are float32.
     """
 
     shape: Shape
     type: str | None = None
     ids: int | None = None
+    normalized: int = 0
 
     @property
     def channels_first(self) -> bool:
@@ -50,8 +52,8 @@ class InputShapes:
 
     @classmethod
     def of_columns(cls, count: int) -> Self:
-        """The shapes for a table with this number of encoded columns."""
-        return cls({FEATURES: InputTensor((count,))})
+        """The shapes for a table with this number of encoded columns, which are all normalized numbers."""
+        return cls({FEATURES: InputTensor((count,), normalized=count)})
 
     @property
     def only(self) -> InputTensor:
@@ -80,6 +82,11 @@ class InputShapes:
         if len(self.shape) != 1 or self.only.ids is not None:
             raise invalid("/model/kind", f"this kind of model takes rows of numbers, not {self}")
         return self.shape[0]
+
+    @property
+    def normalized(self) -> int:
+        """How many of the features of a network that takes one tensor [n, d] are normalized numbers, which come first."""
+        return self.only.normalized
 
     @property
     def size(self) -> int:

@@ -14,6 +14,7 @@ from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.layers import LayersSpec
 from service.workflow.models.logistic_regression import LogisticRegressionSpec
 from service.workflow.models.mlp import MLPSpec
+from service.workflow.models.number_embedding import WIDTH
 from service.workflow.models.tabm import TabMSpec
 from service.workflow.preprocessing import network_inputs
 from service.workflow.spec_base import shown
@@ -51,7 +52,7 @@ def _describe(
         case MLPSpec() as kind:
             return {"name": "Sequential", "layers": [*_mlp(kind, inputs.features, outputs), *_heads(head)]}
         case TabMSpec() as kind:
-            return {"name": "TabM", **_tabm(kind, inputs.features, outputs), "head": _head(head)}
+            return {"name": "TabM", **_tabm(kind, inputs, outputs), "head": _head(head)}
         case LayersSpec() as kind:
             return {"name": "Sequential", "layers": _layers(kind, inputs, outputs, head)}
         case EncoderKind() | FusionSpec():
@@ -90,9 +91,13 @@ def _mlp(kind: MLPSpec, features: int, outputs: int) -> list[Description]:
     return [*layers, {"name": "Linear", "in_features": before, "out_features": outputs}]
 
 
-def _tabm(kind: TabMSpec, features: int, outputs: int) -> Description:
+def _tabm(kind: TabMSpec, inputs: InputShapes, outputs: int) -> Description:
     sizes = {"width": kind.width, "blocks": kind.blocks, "members": kind.members, "dropout": kind.dropout}
-    return {"features": features, "outputs": outputs, **sizes}
+    if not (kind.bins and inputs.normalized):
+        return {"features": inputs.features, "outputs": outputs, **sizes}
+    embedding = {"name": "NumberEmbedding", "numbers": inputs.normalized, "bins": kind.bins}
+    features = inputs.features + (WIDTH - 1) * inputs.normalized
+    return {"features": features, "outputs": outputs, **sizes, "embedding": embedding}
 
 
 def _layers(kind: LayersSpec, inputs: InputShapes, outputs: int, head: nn.Module | None) -> list[Description]:

@@ -79,9 +79,18 @@ class TabM(nn.Module):
     Babenko: "TabM", ICLR 2025, arXiv 2410.24210). The outputs are [members · n, outputs], member after member."""
 
     def __init__(
-        self, features: int, outputs: int, width: int, blocks: int, members: int, dropout: float, head: nn.Module
+        self,
+        features: int,
+        outputs: int,
+        width: int,
+        blocks: int,
+        members: int,
+        dropout: float,
+        head: nn.Module,
+        embedding: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.embedding = embedding
         widths = [features, *[width] * blocks]
         self.blocks = nn.ModuleList(TabMBlock(*pair, members, dropout) for pair in pairwise(widths))
         self.weight = nn.Parameter(torch.empty(members, width, outputs))
@@ -89,6 +98,8 @@ class TabM(nn.Module):
         self.head: Callable[[Tensor], Tensor] = head
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.embedding is not None:
+            x = self.embedding(x)
         for block in self.blocks:
             x = block(x)
         return self.head(torch.baddbmm(self.bias, x, self.weight).flatten(0, 1))
@@ -121,5 +132,30 @@ class BagOfNetworks(nn.Module):
         return torch.cat([network(x) for network in self.networks])
 
 
-OWN = (LinearModel, Residual, TabM, BagOfNetworks, LSTM, GRU, RNN, MultiheadAttention)
+class NumberEmbedding(nn.Module):
+    """Eight features for each of the first `numbers` columns, which are standardized numbers; the other columns stay behind them
+    as they are (piecewise-linear embeddings of Gorishniy, Rubachev, Babenko, NeurIPS 2022, arXiv 2203.05556, after the smooth
+    clip of Holzmüller, Grinsztajn, Steinwart, NeurIPS 2024, arXiv 2407.04491)."""
+
+    low: Tensor
+    scale: Tensor
+
+    def __init__(self, numbers: int, bins: int) -> None:
+        super().__init__()
+        self.numbers = numbers
+        self.linear = nn.Parameter(torch.empty(numbers, 1, 8))
+        self.bias = nn.Parameter(torch.empty(numbers, 1, 8))
+        self.weight = nn.Parameter(torch.empty(numbers, bins, 8))
+        self.register_buffer("low", torch.zeros(numbers, 1, bins))
+        self.register_buffer("scale", torch.zeros(numbers, 1, bins))
+
+    def forward(self, x: Tensor) -> Tensor:
+        numbers = x[:, : self.numbers].clamp(-1e6, 1e6).t()[:, :, None]
+        positions = ((numbers - self.low) * self.scale).clamp(0.0, 1.0)  # in the bins
+        clipped = numbers * (1 + (numbers / 3).square()).rsqrt()
+        embedded = torch.baddbmm(torch.addcmul(self.bias, clipped, self.linear), positions, self.weight)
+        return torch.cat([embedded.transpose(0, 1).flatten(1), x[:, self.numbers :]], dim=1)
+
+
+OWN = (LinearModel, Residual, TabM, NumberEmbedding, BagOfNetworks, LSTM, GRU, RNN, MultiheadAttention)
 MODULES: dict[str, type[nn.Module]] = {each.__name__: each for each in OWN} | ENCODERS
