@@ -134,6 +134,7 @@ class VersionBase(ModelMethods):
     environment: dict[str, Any]
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
     folds: dict[str, Any]  # only of a training in folds
+    search: dict[str, Any]  # only of a training whose learning rate was searched
     importance: Importance
     warnings: list[str]  # about the data; only of versions with some
 

@@ -12,6 +12,7 @@ from service.workflow.fold_report import Folds
 from service.workflow.look.examples import Count
 from service.workflow.look.importance import Importance
 from service.workflow.parts import PARTS
+from service.workflow.rate_report import RateSearch
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.tasks import Task
@@ -68,6 +69,7 @@ class ModelManifest(BaseModel):
     confusion: Annotated[dict[Part, list[list[Count]]], Field(max_length=10)] = {}
     slices: Slices | None = None
     folds: Folds | None = None
+    search: RateSearch | None = None
     warnings: Annotated[list[Annotated[str, Field(max_length=5000)]], Field(max_length=100)] = []
     plots: Annotated[list[Word], Field(max_length=100)] | None = None
     split: Annotated[dict[Part, PartOfRows], Field(max_length=10)] = {}

@@ -169,6 +169,8 @@ def _write(folder: Path, learned: TrainingResult, history: History) -> list[str]
 
 
 def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
+    choice = learned.choice
+    spec = spec if choice is None else choice.spec  # with which it is trained to the same bits without a search
     digests, importance, groups = learned.split.digests(), learned.importance, learned.slices
     confused, important = bool(learned.evaluation.confusion), importance is not None
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
@@ -180,6 +182,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "confusion": learned.evaluation.confusion,
         **({} if groups is None else {"slices": groups.model_dump(mode="json", exclude_defaults=True)}),
         **({} if learned.folds is None else {"folds": learned.folds.model_dump(mode="json")}),
+        **({} if choice is None else {"search": choice.search.model_dump(mode="json")}),
         **({"warnings": learned.warnings} if learned.warnings else {}),
         "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,

@@ -29,13 +29,14 @@ from service.workflow.model import Model, create_model
 from service.workflow.permutation_importance import permutation_importance
 from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
+from service.workflow.rate_search import RateChoice, choose_rates
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.slices import slices
 from service.workflow.spec import ResolvedSpec
 from service.workflow.split import Split, split
 from service.workflow.state import State
-from service.workflow.training_loop import AfterStep, Report, train
+from service.workflow.training_loop import AfterStep, Fitted, Report, train
 
 PREDICTED_ROWS = 65_536  # of columns of a table, at once
 # Of a forward of values that have a shape. Larger blocks leave glibc's heap twice as large, in holes.
@@ -57,6 +58,7 @@ class TrainingResult:
     warnings: list[str]  # about the data
     calibration: Calibration | None = None  # if the answers are calibrated
     folds: Folds | None = None  # of a training in folds
+    choice: RateChoice | None = None  # of the learning rate and the weight decay, if they were searched
 
 
 def learn(
@@ -102,7 +104,7 @@ def learn(
     options: dict[str, Feature] = {}
     if isinstance(spec.data.features, dict):
         options.update((name, each) for name, each in spec.data.features.items())
-    trained = None
+    trained, choice = None, None
     if parts.folds:
         check_classes(signature, targets, parts)
         all_of_them = spec, signature, model, features, targets, parts, device, options, at_once, report, after_step
@@ -111,9 +113,20 @@ def learn(
         model = trained.model
     else:
         examples = encode_parts(spec.loss, signature, model, features, targets, parts, device, options, at_once)
-        learner = build_learner(spec, signature, model, device)
         stage("train")
-        train(learner, examples, report, after_step, saved)
+        if spec.effort == "high":
+            prepared = model
+
+            def fit(
+                of: ResolvedSpec, told: Report, saves: AfterStep | None, state: State | None
+            ) -> tuple[Model, Fitted]:
+                made = create_model(of, signature, features, targets, parts.train, initial, prepared)
+                return made, train(build_learner(of, signature, made, device), examples, told, saves, state)
+
+            choice = choose_rates(spec, examples, fit, report, after_step, saved)
+            model = choice.model
+        else:
+            train(build_learner(spec, signature, model, device), examples, report, after_step, saved)
     stage("evaluate")
     model, rows = model.to("cpu").eval(), PREDICTED_ROWS if isinstance(features, Tensor) else at_once
     wanted = spec.calibration is not None
@@ -132,7 +145,7 @@ def learn(
     important = permutation_importance(signature, model, features, targets, unseen, spec.training.seed, at_once)
     warned = data_warnings(signature, table, features, targets, compared)
     return TrainingResult(
-        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, folds
+        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, folds, choice
     )
 
 

@@ -89,7 +89,10 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     _check_calibration(spec, signature, rows["validation"])
     check_evaluation(spec.evaluation, schema, frozenset(each.name for each in inputs))
     _check_training(spec, settings, optimizer, rows["train"])
+    names = spec.optimizer is not None
+    effort_left = effort.of_spec(spec.effort, names_optimizer=names, split=split, validated=rows["validation"] > 0)
     filled: dict[str, Any] = {
+        "effort": effort_left,
         "data": spec.data.model_copy(update={"features": features, "task": task}),
         "split": split,
         "preprocessing": preprocessing,

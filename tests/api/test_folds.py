@@ -124,20 +124,3 @@ def test_a_fold_without_a_class_fails_the_job_and_says_what_to_do(http: httpx.Cl
     job = ended(http, http.post("/v1/training-jobs", json={"model_name": "lacking", **about}).json()["id"])
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_data")
     assert "no row of the class" in job["error"]["detail"] and "ask for fewer folds" in job["error"]["detail"]
-
-
-def test_max_effort_is_a_bag_of_folds_and_a_plan_says_so(http: httpx.Client) -> None:
-    about = parts() | {"split": None, "effort": "max"}
-    planned = http.post("/v1/training-jobs/validate", json={"model_name": "planned", **about}).raise_for_status().json()
-    assert (planned["spec"]["effort"], planned["spec"]["split"]["kind"], planned["spec"]["split"]["folds"]) == (
-        "max",
-        "k_fold",
-        5,
-    )
-    single = http.post("/v1/training-jobs/validate", json={"model_name": "planned", **about, "effort": "low"}).json()
-    assert planned["parameters"] == 5 * single["parameters"]
-    few = about | {"data": about["data"] | {"records": records(8)}}
-    refused = http.post("/v1/training-jobs", json={"model_name": "planned", **few})
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/effort")
-    refused = http.post("/v1/training-jobs", json={"model_name": "planned", **about, "effort": "extreme"})
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/effort")

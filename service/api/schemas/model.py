@@ -67,7 +67,8 @@ class Version(TypedDict):
 class Manifest(Version):
     """A version with its whole manifest. `slices` are the metrics by group, if columns of the data make groups. `importance` says
     how much the model depends on each input; versions from before it was recorded, and models for which it cannot be measured,
-    have none. `folds` are those of a training in folds, each with its metrics. `warnings` say what may make the metrics better
+    have none. `folds` are those of a training in folds, each with its metrics. `search` has the learning rates that
+    were tried for `effort: high`. `warnings` say what may make the metrics better
     than the model is."""
 
     spec: dict[str, Any]
@@ -76,6 +77,7 @@ class Manifest(Version):
     environment: dict[str, Any]
     slices: NotRequired[dict[str, Any]]
     folds: NotRequired[dict[str, Any]]
+    search: NotRequired[dict[str, Any]]
     importance: NotRequired[dict[str, Any]]
     warnings: NotRequired[list[str]]
 

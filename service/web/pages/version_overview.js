@@ -127,6 +127,7 @@ function Training({ manifest }) {
     <dt>Rows of the parts</dt><dd>${rows.length ? rows.join(", ") : "not split"}</dd>
     <dt>Model</dt><dd>${spec.model?.kind}</dd>
     <dt>Loss, optimizer</dt><dd>${spec.loss?.name}, ${spec.optimizer?.name} (lr ${number(spec.optimizer?.lr)})</dd>
+    ${manifest.search && html`<dt>Search</dt><dd>learning rate and weight decay are the best of ${count(manifest.search.tried.length)} short trainings: lr ${manifest.search.tried.map((each, at) => html`${at > 0 && ", "}${number(each.lr)} with ${number(each.weight_decay)} (loss ${number(each.loss)}${at === manifest.search.chosen ? ", chosen" : ""})`)}</dd>`}
     ${manifest.calibration && html`<dt>Calibration</dt><dd>temperature ${number(manifest.calibration.temperature)}: log loss of the validation part ${number(manifest.calibration.log_loss_before)} before, ${number(manifest.calibration.log_loss_after)} after; calibration error ${number(manifest.calibration.ece_before)} before, ${number(manifest.calibration.ece_after)} after</dd>`}
     <dt>Epochs</dt><dd>${count(training?.epochs)} in ${duration(training?.seconds)}</dd>
     ${manifest.job && html`<dt>Job</dt><dd><a href=${link(["jobs", manifest.job])}>${manifest.job}</a></dd>`}

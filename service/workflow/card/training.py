@@ -34,6 +34,7 @@ def blocks(manifest: Mapping[str, Any]) -> list[Block]:
         f"Optimizer: {_class(spec, 'optimizer')}.",
         f"Scheduler: {_class(spec, 'scheduler') if find(spec, 'scheduler') is not None else 'none'}.",
         *_loop(manifest, mapping(spec, "training")),
+        *_search(manifest),
         *_calibration(manifest),
     ]
     return [Items(items)]
@@ -100,6 +101,21 @@ def _preprocessing(spec: Mapping[str, Any]) -> str:
         case False:
             return "numbers are used as they are"
     return NOT_RECORDED
+
+
+def _search(manifest: Mapping[str, Any]) -> list[Text]:
+    tried = objects(manifest, "search", "tried")
+    if not tried:
+        return []
+    rates = [f"{text(each, 'lr')} with {text(each, 'weight_decay')}: loss {text(each, 'loss')}" for each in tried]
+    chosen = f"number {find(manifest, 'search', 'chosen') + 1} of {len(tried)}" if _chosen(manifest) else NOT_RECORDED
+    return [
+        f"Learning rate and weight decay are the best of short trainings ({chosen}): {names(rates, MOST_SETTINGS)}."
+    ]
+
+
+def _chosen(manifest: Mapping[str, Any]) -> bool:
+    return isinstance(find(manifest, "search", "chosen"), int)
 
 
 def _calibration(manifest: Mapping[str, Any]) -> list[Text]:
