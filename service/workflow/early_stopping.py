@@ -34,11 +34,6 @@ class EarlyStopper:
         """How many epochs there were after the best one."""
         return self._waited
 
-    @property
-    def best(self) -> float | None:
-        """The lowest value; None before the first."""
-        return self._best if math.isfinite(self._best) else None
-
     def restore_best(self, network: nn.Module) -> None:
         """Loads the best weights, if there are any."""
         if self._weights is not None:

@@ -5,7 +5,6 @@ it.
 |---|---|
 | low | a third of the default epochs, rounded up; early stopping after 7 epochs without a lower loss |
 | normal | the defaults |
-| high | the best learning rate and weight decay of six short trainings, by the validation part (`rate_search.py`) |
 | max | five folds, whose networks answer together |
 """
 
@@ -13,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from service.workflow.errors import Fault, InvalidSpec, invalid
+from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.split import SplitSpec
 from service.workflow.training import ResolvedSettings, TrainingSettings
 
-Effort = Literal["low", "normal", "high", "max"]
+Effort = Literal["low", "normal", "max"]
 
 SHARE = 3  # of the default epochs and the default patience: one in so many
 HOLDOUT = ("kind", "train", "validation", "column")  # fields that say themselves how rows are divided
@@ -58,25 +57,6 @@ def shortened(settings: ResolvedSettings) -> ResolvedSettings:
     if stopping is not None:
         stopping = stopping.model_copy(update={"patience": -(-stopping.patience // SHARE)})
     return settings.model_copy(update={"epochs": -(-settings.epochs // SHARE), "early_stopping": stopping})
-
-
-def of_spec(effort: Effort, *, names_optimizer: bool, split: SplitSpec, validated: bool) -> Effort:
-    """The effort of a resolved spec: a spec that names its optimizer leaves no rates to be searched.
-
-    Raises:
-        InvalidSpec: there are rates to be searched, and nothing to choose them by.
-    """
-    if effort != "high":
-        return effort
-    if names_optimizer:
-        return "normal"
-    if split.kind == "k_fold":
-        raise invalid(
-            "/effort", "high chooses by one validation part, and here are folds; use max, or split.kind holdout"
-        )
-    if not validated:
-        raise invalid("/effort", "high chooses by the validation part, and there is none; enlarge split.validation")
-    return effort
 
 
 def _in_folds(effort: Effort, given: SplitSpec | None) -> bool:

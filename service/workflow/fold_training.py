@@ -118,9 +118,9 @@ class FoldTraining:
             self.after_step(lambda: {"done": [_state(each) for each in before], "run": make()})
 
         saves = None if self.after_step is None else after_step
-        fitted = train(learner, examples, report, saves, current if len(before) == len(done) else None)
+        best = train(learner, examples, report, saves, current if len(before) == len(done) else None)
         model.network.to("cpu")
-        return TrainedNetwork(model, epochs - first, fitted.epoch)
+        return TrainedNetwork(model, epochs - first, best)
 
     def _own(self, number: int, **settings: Any) -> ResolvedSpec:
         """The spec of the network with this number: its seed, and its share of what bounds the whole training."""

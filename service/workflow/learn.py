@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from service.workflow.calibration import Calibration, calibrate
+from service.workflow.conformal import Conformal, conformal, with_coverage
 from service.workflow.data.table import Table
 from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.feature import Feature
@@ -29,14 +30,15 @@ from service.workflow.model import Model, create_model
 from service.workflow.permutation_importance import permutation_importance
 from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
-from service.workflow.rate_search import RateChoice, choose_rates
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.slices import slices
 from service.workflow.spec import ResolvedSpec
 from service.workflow.split import Split, split
 from service.workflow.state import State
-from service.workflow.training_loop import AfterStep, Fitted, Report, train
+from service.workflow.threshold import Threshold, choose_threshold, decided_by
+from service.workflow.training_loop import AfterStep, Report, train
+from service.workflow.typical_row import typical_row
 
 PREDICTED_ROWS = 65_536  # of columns of a table, at once
 # Of a forward of values that have a shape. Larger blocks leave glibc's heap twice as large, in holes.
@@ -56,9 +58,11 @@ class TrainingResult:
     slices: Slices | None  # metrics by group
     importance: Importance | None  # of the inputs, where it can be measured
     warnings: list[str]  # about the data
+    baseline: dict[str, float | str]  # a typical row of the training part
     calibration: Calibration | None = None  # if the answers are calibrated
+    conformal: Conformal | None = None  # if there is a calibration part
+    threshold: Threshold | None = None  # if the spec asks for one
     folds: Folds | None = None  # of a training in folds
-    choice: RateChoice | None = None  # of the learning rate and the weight decay, if they were searched
 
 
 def learn(
@@ -104,7 +108,7 @@ def learn(
     options: dict[str, Feature] = {}
     if isinstance(spec.data.features, dict):
         options.update((name, each) for name, each in spec.data.features.items())
-    trained, choice = None, None
+    trained = None
     if parts.folds:
         check_classes(signature, targets, parts)
         all_of_them = spec, signature, model, features, targets, parts, device, options, at_once, report, after_step
@@ -114,19 +118,7 @@ def learn(
     else:
         examples = encode_parts(spec.loss, signature, model, features, targets, parts, device, options, at_once)
         stage("train")
-        if spec.effort == "high":
-            prepared = model
-
-            def fit(
-                of: ResolvedSpec, told: Report, saves: AfterStep | None, state: State | None
-            ) -> tuple[Model, Fitted]:
-                made = create_model(of, signature, features, targets, parts.train, initial, prepared)
-                return made, train(build_learner(of, signature, made, device), examples, told, saves, state)
-
-            choice = choose_rates(spec, examples, fit, report, after_step, saved)
-            model = choice.model
-        else:
-            train(build_learner(spec, signature, model, device), examples, report, after_step, saved)
+        train(build_learner(spec, signature, model, device), examples, report, after_step, saved)
     stage("evaluate")
     model, rows = model.to("cpu").eval(), PREDICTED_ROWS if isinstance(features, Tensor) else at_once
     wanted = spec.calibration is not None
@@ -135,17 +127,36 @@ def learn(
     judged, folds, compared = answers, None, parts  # answers by which it is judged: out of fold if there are folds
     if trained is not None:
         judged = trained.out_of_fold(answers, features, parts, lambda of, raw: predict(of, raw, rows))
-        folds = report_folds(signature, trained.networks, judged, targets, parts)
         compared = parts.of_fold(parts.folds[-1])
+    threshold = choose_threshold(spec.threshold, signature, judged, targets, parts)
+    signature = decided_by(signature, threshold)
+    if trained is not None:
+        folds = report_folds(signature, trained.networks, judged, targets, parts)
+    sure = conformal(signature, answers, targets, parts)
     evaluation = evaluate(signature, answers, targets, parts, judged)
+    evaluation = with_coverage(evaluation, sure, signature, answers, targets, parts)
     points = sample(signature, table, features, targets, judged, parts.apart(), model.network)
     found = ranges(signature, table, parts.train.numpy())
     groups = slices(spec.evaluation, signature, table, judged, targets, parts)
     unseen = parts if trained is None else parts.unvalidated()
     important = permutation_importance(signature, model, features, targets, unseen, spec.training.seed, at_once)
     warned = data_warnings(signature, table, features, targets, compared)
+    typical = typical_row(signature, table, parts.train.numpy())
     return TrainingResult(
-        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, folds, choice
+        model,
+        signature,
+        evaluation,
+        points,
+        parts,
+        found,
+        groups,
+        important,
+        warned,
+        typical,
+        calibration,
+        sure,
+        threshold,
+        folds,
     )
 
 

@@ -1,4 +1,4 @@
-"""Step 2, split: train, validation and test, in this order; or test, and folds of the rest."""
+"""Step 2, split: train, validation, calibration and test, in this order; or calibration and test, and folds of the rest."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from service.workflow.data.types.names import Name
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData, invalid
 from service.workflow.folds import FEWEST_LEARNED, FOLDS, MOST_BAGGED, MOST_FOLDS, Fold, in_blocks, in_turn, of_groups
-from service.workflow.parts import PARTS
+from service.workflow.parts import CALIBRATION, SPLIT_PARTS
 from service.workflow.spec_base import SpecBase, nearest, shown
 
 DEFAULT = {"train": 0.7, "validation": 0.15, "test": 0.15}
@@ -26,8 +26,8 @@ class SplitSpec(SpecBase):
     """Which share of the rows trains, validates and tests. Named parts sum to 1, or to the number of rows; parts not
     named are 0, but an absent `train` takes the rest. At most one of `stratify`, `group`, `time` and `column`.
 
-    With `k_fold` only `test` is named; each fold of the rest validates a network that learns from the other folds, or by `time`
-    from those before it."""
+    With `k_fold` only `calibration` and `test` are named; each fold of the rest validates a network that learns from the other
+    folds, or by `time` from those before it."""
 
     kind: Literal["holdout", "k_fold"] = "holdout"
     folds: int | None = Field(default=None, ge=2, le=MOST_FOLDS, description="of k_fold; 5")
@@ -37,13 +37,16 @@ class SplitSpec(SpecBase):
     )
     train: Part = None
     validation: Part = None
+    calibration: Part = Field(
+        default=None, description="the rows of intervals and sets: a fraction up to 1, or a count of rows above 1"
+    )
     test: Part = None
     shuffle: bool = True
     seed: int | None = Field(default=None, ge=0, lt=2**63, description="of the shuffle; the training's when absent")
     stratify: Name | None = Field(default=None, description="a column whose values come in every part in like shares")
     group: Name | None = Field(default=None, description="a column whose equal values stay in one part")
     time: Name | None = Field(default=None, description="a column in whose order the parts follow each other")
-    column: Name | None = Field(default=None, description="a column that says train, validation or test")
+    column: Name | None = Field(default=None, description="a column that says train, validation, calibration or test")
 
     @property
     def networks(self) -> int:
@@ -70,6 +73,7 @@ class Split:
     train: torch.Tensor
     validation: torch.Tensor
     test: torch.Tensor
+    calibration: torch.Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     folds: tuple[Fold, ...] = field(default=(), kw_only=True)
 
     def of_fold(self, fold: Fold) -> "Split":
@@ -92,8 +96,9 @@ class Split:
         return rows
 
     def digests(self) -> dict[str, str]:
-        """The SHA-256 of each part's row indices (little-endian int64)."""
-        return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in PARTS}
+        """The SHA-256 of each part's row indices (little-endian int64). A calibration part without rows has none."""
+        names = [name for name in SPLIT_PARTS if name != CALIBRATION or len(self.calibration)]
+        return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in names}
 
 
 def resolve(spec: SplitSpec | None, seed: int, schema: Schema, classes: str | None = None) -> ResolvedSplit:
@@ -111,15 +116,18 @@ def resolve(spec: SplitSpec | None, seed: int, schema: Schema, classes: str | No
     _check_columns(spec, schema)
     if spec.kind == "k_fold":
         return _resolve_folds(spec, seed, schema, classes)
-    named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
-    filled = {name: (named or DEFAULT).get(name, None if name == "train" else 0) for name in PARTS}
+    named = {name: value for name in SPLIT_PARTS if (value := getattr(spec, name)) is not None}
+    filled = {name: (named or DEFAULT).get(name, 0 if name in ("validation", "test") else None) for name in SPLIT_PARTS}
     if spec.column is not None:
-        filled = dict.fromkeys(PARTS)
+        filled = dict.fromkeys(SPLIT_PARTS)
+    if not spec.calibration:
+        filled[CALIBRATION] = None
     ordered = {"shuffle": False} if spec.time is not None or spec.column is not None else {}
     seeded = {"seed": seed if spec.seed is None else spec.seed}
     resolved = ResolvedSplit.model_validate(dict(spec) | filled | ordered | seeded)
-    for name, count in sizes(resolved, schema).items():
-        if not count and (name == "train" or named.get(name)):
+    counts = sizes(resolved, schema)
+    for name in SPLIT_PARTS:
+        if not counts.get(name) and (name == "train" or named.get(name)):
             raise invalid(f"/split/{name}", f"no row of {schema.rows} is left for this part")
     return resolved
 
@@ -128,6 +136,7 @@ def _resolve_folds(spec: SplitSpec, seed: int, schema: Schema, classes: str | No
     given = next((by for by in BY if getattr(spec, by) is not None), None)
     folds = spec.folds or FOLDS
     filled = {
+        CALIBRATION: spec.calibration or None,
         "test": DEFAULT["test"] if spec.test is None else spec.test,
         "seed": seed if spec.seed is None else spec.seed,
         "folds": folds,
@@ -138,8 +147,9 @@ def _resolve_folds(spec: SplitSpec, seed: int, schema: Schema, classes: str | No
     }
     resolved = ResolvedSplit.model_validate(dict(spec) | filled)
     counts = _counts(resolved, schema.rows)
-    if not counts["test"] and spec.test:
-        raise invalid("/split/test", f"no row of {schema.rows} is left for this part")
+    for name in (CALIBRATION, "test"):
+        if not counts[name] and getattr(spec, name):
+            raise invalid(f"/split/{name}", f"no row of {schema.rows} is left for this part")
     _check_folds(resolved, counts["train"], schema)
     return resolved
 
@@ -158,7 +168,8 @@ def _check_folds(spec: ResolvedSplit, rows: int, schema: Schema) -> None:
 
 
 def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
-    """The number of rows of each part of a resolved split, with folds of the last one; approximate for a split by `group`.
+    """The number of rows of each part of a resolved split, with folds of the last one; approximate for a split by `group`. Of the
+    calibration part only if it has rows.
 
     Raises:
         InvalidSpec: the parts do not sum to 1 or to the rows.
@@ -166,12 +177,13 @@ def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
     if spec.column is not None:
         column = schema.column(spec.column)
         counted = {} if column is None else dict(zip(column.values or [], column.counts or [], strict=True))
-        return {name: counted.get(name, 0) for name in PARTS}
-    counts = _counts(spec, schema.rows)
+        counts = {name: counted.get(name, 0) for name in SPLIT_PARTS}
+    else:
+        counts = _counts(spec, schema.rows)
     if spec.kind == "k_fold":
         validation = counts["train"] // ((spec.folds or FOLDS) + (spec.time is not None))
-        return {"train": counts["train"] - validation, "validation": validation, "test": counts["test"]}
-    return counts
+        counts |= {"train": counts["train"] - validation, "validation": validation}
+    return {name: count for name, count in counts.items() if count or name != CALIBRATION}
 
 
 def columns(spec: SplitSpec, schema: Schema) -> dict[str, RequestedColumn]:
@@ -199,7 +211,8 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
         made = _by_group(spec, plain(table.columns[spec.group]), rows)
     else:
         counts = _counts(spec, rows)
-        made = Split(*_order(spec, table, rows).split([counts[name] for name in PARTS]))
+        rows_of = _order(spec, table, rows).split([counts[name] for name in SPLIT_PARTS])
+        made = _of_parts(*rows_of)
     if not len(made.train):
         raise InvalidData("the split leaves no row to train on")
     return made
@@ -209,10 +222,11 @@ def _in_folds(spec: ResolvedSplit, table: Table, rows: int) -> Split:
     folds, by_group = spec.folds or FOLDS, None if spec.group is None else plain(table.columns[spec.group])
     if by_group is None:
         counts = _counts(spec, rows)
-        rest, test = _order(spec, table, rows).split([counts["train"], counts["test"]])
+        ordered = _order(spec, table, rows).split([counts[name] for name in ("train", CALIBRATION, "test")])
+        rest, calibration, test = ordered
     else:
         parts = _by_group(spec, by_group, rows)
-        rest, test = parts.train, parts.test
+        rest, calibration, test = parts.train, parts.calibration, parts.test
     if by_group is not None:
         _, groups = np.unique(_codes(by_group), return_inverse=True)
         fold_of = of_groups(groups[rest.numpy()], _shuffled(spec, groups.max(initial=-1) + 1).numpy(), folds)
@@ -233,7 +247,7 @@ def _in_folds(spec: ResolvedSplit, table: Table, rows: int) -> Split:
             rows_of_fold = f"{len(fold.train)} to learn from, {len(fold.validation)} to validate"
             what = f"fold {number} of {folds} has too few rows{name}: {rows_of_fold}"
             raise InvalidData(f"{what}; ask for fewer folds, or a smaller test part")
-    return Split(rest, rest[of_row >= 0], test, folds=made)
+    return Split(rest, rest[of_row >= 0], test, calibration, folds=made)
 
 
 def _order(spec: ResolvedSplit, table: Table, rows: int) -> torch.Tensor:
@@ -268,7 +282,7 @@ def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
 def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
     """Assigns whole groups, each to the part that its middle row would be in."""
     counts = _counts(spec, rows)
-    cuts = np.cumsum([counts["train"], counts["validation"]])
+    cuts = np.cumsum([counts[name] for name in SPLIT_PARTS[:-1]])
     _, groups = np.unique(_codes(column), return_inverse=True)
     counts_of_groups = np.bincount(groups)
     order = _shuffled(spec, len(counts_of_groups)).numpy()
@@ -276,7 +290,12 @@ def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
     part_of_group = np.empty(len(order), np.int64)
     part_of_group[order] = np.searchsorted(cuts, np.cumsum(shuffled) - shuffled / 2, side="left")
     part = part_of_group[groups]
-    return Split(*(torch.from_numpy(np.flatnonzero(part == position)) for position in range(len(PARTS))))
+    return _of_parts(*(torch.from_numpy(np.flatnonzero(part == at)) for at in range(len(SPLIT_PARTS))))
+
+
+def _of_parts(train: torch.Tensor, validation: torch.Tensor, calibration: torch.Tensor, test: torch.Tensor) -> Split:
+    """The parts in the order of `SPLIT_PARTS`."""
+    return Split(train, validation, test, calibration)
 
 
 def _codes(column: Numbers | Texts) -> Numbers:
@@ -287,12 +306,12 @@ def _codes(column: Numbers | Texts) -> Numbers:
 def _by_column(column: Numbers | Texts, name: str) -> Split:
     assert isinstance(column, Texts)  # noqa: S101 - it was read as texts
     texts = np.array([*column.values, ""], dtype=object)[column.codes]
-    unknown = np.flatnonzero(~np.isin(texts, PARTS))
+    unknown = np.flatnonzero(~np.isin(texts, SPLIT_PARTS))
     if len(unknown):
         row = int(unknown[0])
         found = f"{shown(name)} is {shown(texts[row])} in row {row + 1}"
-        raise InvalidData(f"{found}; train, validation or test is expected")
-    return Split(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in PARTS))
+        raise InvalidData(f"{found}; train, validation, calibration or test is expected")
+    return _of_parts(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in SPLIT_PARTS))
 
 
 def _check_times(column: Column) -> None:
@@ -312,7 +331,7 @@ def _check_times(column: Column) -> None:
 
 
 def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
-    named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
+    named = {name: value for name in SPLIT_PARTS if (value := getattr(spec, name)) is not None}
     counted = any(value > 1 for value in named.values())
     for name, value in named.items() if counted else ():
         if value != 0 and (value <= 1 or not float(value).is_integer()):
@@ -325,10 +344,10 @@ def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
     if abs(rest) > 1e-6:
         raise invalid("/split", f"the parts sum to {whole - rest:g}; they must sum to {whole} ({rows} rows)")
     cuts, total = [0], 0.0
-    for name in PARTS:
+    for name in SPLIT_PARTS:
         total += named.get(name, 0) / whole
         cuts.append(min(round(rows * total), rows))
-    return {name: cuts[i + 1] - cuts[i] for i, name in enumerate(PARTS)}
+    return {name: cuts[i + 1] - cuts[i] for i, name in enumerate(SPLIT_PARTS)}
 
 
 def _check_kind(spec: SplitSpec) -> None:
@@ -336,9 +355,7 @@ def _check_kind(spec: SplitSpec) -> None:
     if spec.kind == "k_fold":
         for name in ("train", "validation"):
             if getattr(spec, name) is not None:
-                message = (
-                    "with k_fold each row that is not in `test` is learned from, and validates once: name only `test`"
-                )
+                message = "with k_fold all rows outside of `test` and `calibration` are learned from, and validate: leave it out"
                 raise invalid(f"/split/{name}", message)
         if spec.column is not None:
             raise invalid("/split/column", "a column that names the parts makes no folds; use `group`, or kind holdout")
@@ -360,5 +377,6 @@ def _check_columns(spec: SplitSpec, schema: Schema) -> None:
             raise invalid("/split/stratify", f"{shown(name)} has too many different values to stratify by")
         if by == "time":
             _check_times(column)
-        if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
-            raise invalid("/split/column", f"{shown(name)} must be train, validation or test in every row")
+        if by == "column" and (column.missing or not set(column.values or [""]) <= set(SPLIT_PARTS)):
+            message = "must be train, validation, calibration or test in every row"
+            raise invalid("/split/column", f"{shown(name)} {message}")

@@ -1,8 +1,6 @@
 """Step 8, the training loop: forward, loss, zero_grad, backward, step; evaluate."""
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +13,6 @@ from service.workflow.learner import Learner
 from service.workflow.state import State
 from service.workflow.training_run import TrainingRun
 
-
-@dataclass(frozen=True)
-class Fitted:
-    """The epoch whose weights a trained network has, 0 for none, and the loss there that early stopping watches. Without it that
-    of the validation part, else of the training part; NaN without an epoch."""
-
-    epoch: int
-    loss: float
-
-
 Report = Callable[[int, dict[str, float]], None]
 AfterStep = Callable[[Callable[[], State]], None]
 
@@ -35,8 +23,8 @@ def train(
     report: Report,
     after_step: AfterStep | None = None,
     saved: State | None = None,
-) -> Fitted:
-    """Trains the network in place.
+) -> int:
+    """Trains the network in place. Returns the epoch whose weights it has then, 0 for none.
 
     Args:
         parts: the examples of `train` and `validation`.
@@ -52,7 +40,7 @@ def train(
     run = TrainingRun(learner, parts["train"])
     if saved is not None:
         run.load(saved)
-    trained, loss = run.epoch - 1, math.nan
+    trained = run.epoch - 1
     while run.epoch <= learner.settings.epochs:
         with divergence(learner, run.epoch):
             losses = {"train_loss": _train_epoch(run, after_step)}
@@ -61,7 +49,7 @@ def train(
                 losses["validation_loss"], watched = evaluate(learner, parts["validation"])
         check_finite(run.epoch, losses)
         report(run.epoch, losses)
-        trained, loss = run.epoch, losses.get("validation_loss", losses["train_loss"])
+        trained = run.epoch
         with divergence(learner, run.epoch):
             learner.schedule.after_epoch(losses.get("validation_loss", losses["train_loss"]))
         if run.stopper.ends(losses | watched, learner.judged) or run.budget.spent:
@@ -71,7 +59,7 @@ def train(
         learner.network.load_state_dict(learner.averaged.module.state_dict())
     run.stopper.restore_best(learner.network)
     learner.network.eval()
-    return Fitted(trained - run.stopper.waited, loss if run.stopper.best is None else run.stopper.best)
+    return trained - run.stopper.waited
 
 
 def _train_epoch(run: TrainingRun, after_step: AfterStep | None) -> float:

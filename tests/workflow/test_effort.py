@@ -3,15 +3,10 @@
 from typing import Any
 
 import pytest
-import torch
 
-from service.workflow.errors import InvalidSpec, TrainingDiverged
-from service.workflow.examples import Examples
-from service.workflow.model import Model
+from service.workflow.errors import InvalidSpec
 from service.workflow.models.bag import BagOfNetworks
-from service.workflow.rate_search import choose_rates
 from service.workflow.spec import ResolvedSpec, TrainingSpec, parse
-from service.workflow.training_loop import Fitted
 from tests.workflow.learning import FEATURES, houses, resolved_from, train
 
 TABLE = {"kind": "rows", "records": houses(), "target": "kind", "features": FEATURES}
@@ -79,70 +74,6 @@ def test_max_without_enough_rows_says_whose_wish_the_folds_were() -> None:
     with pytest.raises(InvalidSpec) as refused:
         resolved(rows=8, effort="max", split={"folds": 7})
     assert refused.value.faults[0].pointer == "/split/folds"
-
-
-def test_high_chooses_the_rates_with_the_lowest_loss_of_short_trainings() -> None:
-    model, training = {"kind": "tabm", "width": 16, "members": 4}, {"epochs": 12}
-    high = train(given(effort="high", model=model, training=training).to_json())
-    choice = high.learned.choice
-    assert choice is not None and len(high.losses) <= 12  # the short trainings are not reported
-    tried = choice.search.tried
-    assert [(each.lr, each.weight_decay) for each in tried] == [
-        pytest.approx((lr, decay)) for decay in (0.01, 0.1) for lr in (1e-3, 1e-3 / 3, 3e-3)
-    ]
-    losses = [each.loss for each in tried if each.loss is not None]
-    assert len({*losses}) == 6 and losses.index(min(losses)) == choice.search.chosen
-    short = given(model=model, training={"epochs": 4, "early_stopping": {"patience": 7}})
-    assert train(short.to_json()).losses and min(losses) < losses[0]
-
-
-def test_the_spec_of_the_version_trains_the_same_model_without_a_search() -> None:
-    high = train(given(effort="high", model={"kind": "mlp", "dropout": 0.1}, training={"epochs": 9}).to_json())
-    choice = high.learned.choice
-    assert choice is not None
-    recorded = choice.spec.to_json()
-    assert "effort" not in recorded and recorded["optimizer"]["lr"] == choice.search.tried[choice.search.chosen].lr
-    again = train(recorded)
-    assert again.learned.choice is None and again.losses == high.losses
-    tensors = again.learned.model.tensors()
-    assert all(torch.equal(tensor, tensors[name]) for name, tensor in high.learned.model.tensors().items())
-
-
-def test_high_searches_the_largest_rate_of_a_cycle() -> None:
-    texts = [{"text": f"{'good' if at % 2 else 'bad'} film {at} in a long sentence", "y": at % 2} for at in range(120)]
-    data = {"kind": "rows", "records": texts, "target": "y", "features": {"text": {"type": "text"}}}
-    choice = train({"model_name": "m", "data": data, "effort": "high", "training": {"epochs": 6}}).learned.choice
-    assert choice is not None and choice.spec.scheduler is not None
-    chosen = choice.search.tried[choice.search.chosen]
-    assert [each.lr for each in choice.search.tried[:3]] == [pytest.approx(0.01 * by) for by in (1, 1 / 3, 3)]
-    assert choice.spec.scheduler.model_dump()["max_lr"] == chosen.lr
-
-
-def test_high_leaves_a_spec_that_names_its_optimizer() -> None:
-    optimizer = {"name": "AdamW", "lr": 0.002}
-    assert resolved(effort="high", optimizer=optimizer) == resolved(optimizer=optimizer)
-
-
-@pytest.mark.parametrize("split", [{"kind": "k_fold"}, {"test": 0.3}])
-def test_high_without_one_validation_part_is_refused(split: dict[str, Any]) -> None:
-    with pytest.raises(InvalidSpec, match="/effort: high chooses by"):
-        resolved(effort="high", split=split)
-
-
-def test_rates_with_which_a_training_diverges_are_not_chosen() -> None:
-    trained = train(given(model={"kind": "mlp"}, training={"epochs": 1}).to_json())
-    examples = {"train": Examples(torch.zeros(100, 1), torch.zeros(100, 1))}
-    fitted: list[float] = []
-
-    def fit(of: ResolvedSpec, *_: Any) -> tuple[Model, Fitted]:
-        fitted.append(of.optimizer.model_dump()["lr"])
-        if fitted[-1] < 1e-3:
-            raise TrainingDiverged
-        return trained.learned.model, Fitted(1, fitted[-1])
-
-    choice = choose_rates(trained.resolved.spec, examples, fit, lambda *_: None, None, None)
-    assert [each.loss is None for each in choice.search.tried] == [False, True, False] * 2
-    assert choice.search.chosen == 0 and fitted[-1] == 1e-3
 
 
 def test_an_unknown_effort_is_refused() -> None:

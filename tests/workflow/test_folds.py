@@ -213,3 +213,20 @@ def test_the_points_have_each_row_once() -> None:
     drawn = zip(points.part, points.truth, points.prediction, strict=True)
     right = [truth == prediction for part, truth, prediction in drawn if part == "validation"]
     assert sum(right) / len(right) == learned.evaluation.metrics["validation"]["accuracy"]
+
+
+def test_folds_leave_the_calibration_part_alone_and_answers_get_intervals() -> None:
+    split_by = {"kind": "k_fold", "folds": 3, "calibration": 0.2}
+    learned = train(spec("price", split=split_by, training={"epochs": 2})).learned
+    parts, apart = learned.split, learned.split.calibration.tolist()
+    assert len(apart) == 32 and not {*apart} & {*parts.train.tolist(), *parts.test.tolist()}
+    assert sorted([*apart, *parts.train.tolist(), *parts.test.tolist()]) == list(range(160))
+    assert learned.conformal is not None and learned.conformal.rows == 32
+    assert learned.evaluation.metrics["test"]["coverage"] is not None
+
+
+def test_a_threshold_is_chosen_out_of_fold() -> None:
+    split_by = {"kind": "k_fold", "folds": 3}
+    learned = train(spec("dear", split=split_by, threshold={"metric": "f1"}, training={"epochs": 3})).learned
+    assert learned.threshold is not None and learned.threshold.rows == len(learned.split.validation)
+    assert learned.threshold.after == pytest.approx(learned.evaluation.metrics["validation"]["f1"])

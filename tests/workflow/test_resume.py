@@ -74,12 +74,6 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         split={"kind": "k_fold", "folds": 2, "time": "sold", "final": "bag", "test": 0},
         training={"ema": {"decay": 0.9}, "epochs": 4},
     ),
-    "the best rates, then all epochs": spec(
-        "kind",
-        model={"kind": "tabm", "width": 16, "members": 4, "dropout": 0.1},
-        effort="high",
-        training={"early_stopping": STOPPING, "epochs": 6, "max_samples": 2000},
-    ),
 }
 
 

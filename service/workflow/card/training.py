@@ -34,8 +34,8 @@ def blocks(manifest: Mapping[str, Any]) -> list[Block]:
         f"Optimizer: {_class(spec, 'optimizer')}.",
         f"Scheduler: {_class(spec, 'scheduler') if find(spec, 'scheduler') is not None else 'none'}.",
         *_loop(manifest, mapping(spec, "training")),
-        *_search(manifest),
         *_calibration(manifest),
+        *_threshold(manifest),
     ]
     return [Items(items)]
 
@@ -103,21 +103,6 @@ def _preprocessing(spec: Mapping[str, Any]) -> str:
     return NOT_RECORDED
 
 
-def _search(manifest: Mapping[str, Any]) -> list[Text]:
-    tried = objects(manifest, "search", "tried")
-    if not tried:
-        return []
-    rates = [f"{text(each, 'lr')} with {text(each, 'weight_decay')}: loss {text(each, 'loss')}" for each in tried]
-    chosen = f"number {find(manifest, 'search', 'chosen') + 1} of {len(tried)}" if _chosen(manifest) else NOT_RECORDED
-    return [
-        f"Learning rate and weight decay are the best of short trainings ({chosen}): {names(rates, MOST_SETTINGS)}."
-    ]
-
-
-def _chosen(manifest: Mapping[str, Any]) -> bool:
-    return isinstance(find(manifest, "search", "chosen"), int)
-
-
 def _calibration(manifest: Mapping[str, Any]) -> list[Text]:
     found = mapping(manifest, "calibration")
     if found:
@@ -128,6 +113,19 @@ def _calibration(manifest: Mapping[str, Any]) -> list[Text]:
     if find(manifest, "spec", "calibration") is not None:
         return ["Probabilities are not calibrated: no temperature makes those of the validation part better."]
     return []
+
+
+def _threshold(manifest: Mapping[str, Any]) -> list[Text]:
+    found = mapping(manifest, "threshold")
+    if not found:
+        return []
+    measure = "mean cost" if found.get("measure") == "cost" else text(found, "measure")
+    changed = f"{measure} from {text(found, 'before')} at 0.5 to {text(found, 'after')}"
+    where = f"where its probability is above {text(found, 'threshold')}"
+    return [
+        f"The answer is {text(found, 'positive')} {where}, which changed the {changed} on the {text(found, 'rows')} rows of the "
+        "validation part."
+    ]
 
 
 def _loop(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Text]:
