@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.conftest import ended, train
 from tests.api.test_bundles import ZIP, closed, opened
+from tests.harness.until import until
 
 PATH = "/v1/models/folded/versions/1"
 MODEL = {"kind": "tabm", "width": 16, "members": 4}
@@ -124,3 +125,29 @@ def test_a_fold_without_a_class_fails_the_job_and_says_what_to_do(http: httpx.Cl
     job = ended(http, http.post("/v1/training-jobs", json={"model_name": "lacking", **about}).json()["id"])
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_data")
     assert "no row of the class" in job["error"]["detail"] and "ask for fewer folds" in job["error"]["detail"]
+
+
+def test_a_sweep_of_trainings_in_folds_compares_metrics_out_of_fold(http: httpx.Client) -> None:
+    about = {"model_name": "swept-folds", **parts(folds=2, test=0), "method": "grid"}
+    sweep = about | {"search": {"model.dropout": {"choice": [0.0, 0.2]}}}
+    refused = http.post("/v1/sweeps", json=sweep)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/objective")
+    refused = http.post("/v1/sweeps", json={**sweep, "search": {"effort": {"choice": ["low", "max"]}}})
+    assert refused.status_code == 422 and "effort" in refused.text
+    made = http.post("/v1/sweeps", json={**sweep, "objective": "validation.log_loss"}).raise_for_status().json()
+
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = http.get(f"/v1/sweeps/{made['id']}").json()
+        return found if found["status"] in ("succeeded", "failed") else None
+
+    found = until(look, 120)
+    assert found["status"] == "succeeded", found
+    best = min(found["trials"], key=lambda each: each["objective"])
+    version = http.get("/v1/models/swept-folds/versions/1").json()
+    assert version["metrics"]["validation"]["log_loss"] == pytest.approx(best["objective"])
+    assert len(version["folds"]["folds"]) == 2
+
+
+def test_answers_of_a_bag_are_explained(http: httpx.Client, folded: dict[str, Any]) -> None:
+    asked = http.post("/v1/models/folded/versions/1:explain", json={"instances": [{"x": 2, "z": -2}]})
+    assert asked.status_code == 200, asked.text
