@@ -162,6 +162,7 @@ class VersionBase(ModelMethods):
     files: dict[str, Any]
     environment: dict[str, Any]
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
+    folds: dict[str, Any]  # only of a training in folds
     importance: Importance
     warnings: list[str]  # about the data; only of versions with some
     baseline: dict[str, Any]  # the row from which answers are explained; of older versions none

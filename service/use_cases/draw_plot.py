@@ -85,6 +85,7 @@ def _request(store: Store, version: Version, which: dict[str, str]) -> bytes:
                 "history": orjson.loads(history.read_bytes()),
                 "confusion": version.manifest.get("confusion", {}),
                 "importance": version.manifest.get("importance"),
+                "folds": [each["epochs"] for each in version.manifest.get("folds", {}).get("folds", [])],
                 "rows": {part: about["rows"] for part, about in version.manifest.get("split", {}).items()},
             }
         )

@@ -17,6 +17,7 @@ from service.workflow.forward_cost import measure
 from service.workflow.input_tensors import Tensors, take
 from service.workflow.look.importance import MOST_INPUTS, Importance, InputImportance
 from service.workflow.model import Model
+from service.workflow.models.bag import networks_of
 from service.workflow.models.input_shapes import FEATURES
 from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Input, Signature
@@ -105,7 +106,10 @@ def work_of_a_row(signature: Signature, model: Model) -> int:
     if signature.shaped:
         work = measure(model.network, network_inputs(signature.inputs, model.preprocessing)).work
     else:
-        work = model.members * sum(each.numel() for each in model.network.parameters())
+        work = sum(
+            getattr(network, "members", 1) * sum(each.numel() for each in network.parameters())
+            for network in networks_of(model.network)
+        )
     return work + ENCODED * raw_width(signature.inputs) + 1
 
 

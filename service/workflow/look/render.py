@@ -58,6 +58,7 @@ def _subject(request: dict[str, Any]) -> ChartData:
         request["confusion"],
         request["rows"],
         None if importance is None else Importance.model_validate(importance),
+        request.get("folds", ()),
     )
 
 

@@ -100,6 +100,8 @@ def _of_network(spec: ResolvedSpec, signature: Signature) -> str | None:
         return "BatchNorm1d, whose statistics are of each network's own batches"
     if shaped_inputs(signature.inputs):
         return "inputs whose values have a shape"
+    if spec.split.kind == "k_fold":
+        return "a training in folds"
     return (
         _unknown(spec, PARTS | ASIDE)
         or _unknown(spec.split, SPLIT)
