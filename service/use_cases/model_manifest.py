@@ -11,6 +11,7 @@ from service.workflow.errors import step
 from service.workflow.look.examples import Count
 from service.workflow.look.importance import Importance
 from service.workflow.parts import PARTS
+from service.workflow.reference import Reference
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.tasks import Task
@@ -76,6 +77,7 @@ class ModelManifest(BaseModel):
     ranges: Annotated[dict[ColumnName, Range], Field(max_length=MOST_COLUMNS)] = {}
     calibration: Calibrated | None = None
     importance: Importance | None = None
+    reference: Reference | None = None
     initial: Start | None = None
     job: Word | None = None
 

@@ -172,6 +172,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests, importance, groups = learned.split.digests(), learned.importance, learned.slices
     confused, important = bool(learned.evaluation.confusion), importance is not None
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
+    reference = {} if learned.reference is None else {"reference": learned.reference.model_dump(exclude_none=True)}
     manifest = {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
@@ -183,6 +184,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,
         **calibrated,
+        **reference,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
         "parameters": inspection.count(learned.model.network),
         "environment": {

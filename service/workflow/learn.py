@@ -26,6 +26,8 @@ from service.workflow.model import Model, create_model
 from service.workflow.permutation_importance import permutation_importance
 from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
+from service.workflow.reference import Reference
+from service.workflow.reference_fit import reference_of
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.slices import slices
@@ -53,6 +55,7 @@ class TrainingResult:
     importance: Importance | None  # of the inputs, where it can be measured
     warnings: list[str]  # about the data
     calibration: Calibration | None = None  # if the answers are calibrated
+    reference: Reference | None = None  # what inputs and answers are like, for drift
 
 
 def learn(
@@ -113,7 +116,10 @@ def learn(
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
     important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
     warned = data_warnings(signature, table, features, targets, parts)
-    return TrainingResult(model, signature, evaluation, points, parts, found, groups, important, warned, calibration)
+    reference = reference_of(signature, features, answers, parts)
+    return TrainingResult(
+        model, signature, evaluation, points, parts, found, groups, important, warned, calibration, reference
+    )
 
 
 @torch.inference_mode()
