@@ -28,6 +28,7 @@ from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
+from service.jobs.sweep_steps import SweepSteps
 from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.opening import check, journal_url, remember
 from service.settings import Settings
@@ -84,6 +85,7 @@ class TrainingService:
         self._housekeeping = Housekeeping(engine)
         self._drift_counts = DriftCounts(engine)
         self._journal = Journal(engine)
+        self._sweeps = SweepSteps(engine)
         self._audit = audit
 
         def notify(job_id: str) -> None:
@@ -154,6 +156,7 @@ class TrainingService:
         self._drift_counts.forget_old()
         if self._settings.keep_jobs_days is not None:
             self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
+            self._sweeps.forget_sweeps(self._settings.keep_jobs_days)
         self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
         _sweep(self._store, self._home / "tmp")
         Uploads(self._home / "uploads", self._settings.max_upload_bytes).sweep()

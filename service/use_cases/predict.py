@@ -9,7 +9,7 @@ from service.serving.forward import forward
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm, WarmModels
 from service.signatures.signatures import Signatures
-from service.use_cases.open_model import open_model
+from service.use_cases.open_model import open_model, scores_of
 from service.use_cases.version_reference import reference_in
 
 PRODUCTION = "production"
@@ -48,7 +48,7 @@ def _loaded(store: Store, signatures: Signatures, version: ServedVersion) -> War
     """Loads the model, and does a dry run: torch initializes lazily, which must not delay the first request."""
     found = store.models.get(version.name, version.number)
     signatures.check_version(store.models, found)
-    warm = Warm(*open_model(store, found), reference_in(found))
+    warm = Warm(*open_model(store, found), scores_of(found), reference_in(found))
     warm.versions.add(version)
     warm.rows_at_once, warm.binning  # noqa: B018 - computed here, not in the event loop
     try:

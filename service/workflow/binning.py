@@ -85,9 +85,9 @@ class Binning:
             np.add(cells.of(column), start, out=row)
         return np.bincount(at.ravel(), minlength=self.cells)
 
-    def split(self, counts: Sequence[int]) -> list[list[int]]:
+    def split(self, counts: Sequence[int] | Numbers) -> list[list[int]]:
         """The counts of each column, from those of all cells."""
-        return [[*counts[a:b]] for a, b in zip(self._starts, self._starts[1:], strict=False)]
+        return [[int(each) for each in counts[a:b]] for a, b in zip(self._starts, self._starts[1:], strict=False)]
 
     @staticmethod
     def of_column(of: ColumnReference, values: Numbers) -> list[int]:

@@ -18,7 +18,7 @@ COLUMN = {"edges": [0.0], "counts": [5, 5]}
 REFERENCE = Reference.model_validate(
     {"inputs": [{"name": "x", **COLUMN}], "answers": [{"name": "y", **COLUMN}], "answers_part": "validation"}
 )
-WARM = Warm(None, SIGNATURE, REFERENCE)  # type: ignore[arg-type] # no forward is computed
+WARM = Warm(None, SIGNATURE, reference=REFERENCE)  # type: ignore[arg-type] # no forward is computed
 VERSION = ServedVersion("d1", "line", 1)
 
 

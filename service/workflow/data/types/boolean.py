@@ -127,6 +127,10 @@ class Boolean(ColumnType):
             return f"holds {shown(odd)}, which is neither 0 nor 1"
         return super().refusal(column)
 
+    def keeps(self, number: float) -> bool:
+        """0 and 1."""
+        return number in (0, 1)
+
     def plotted(self, value: float | str) -> Scalar:
         """As bool."""
         return bool(value)

@@ -168,6 +168,10 @@ class Datetime(ColumnType):
             made += [torch.sin(angle), torch.cos(angle)]
         return made
 
+    def keeps(self, number: float) -> bool:
+        """Seconds of the years 1 to 9999."""
+        return FIRST <= number < LAST
+
     def plotted(self, value: float | str) -> Scalar:
         """In ISO 8601."""
         return datetime.fromtimestamp(float(value), UTC).isoformat()
