@@ -20,7 +20,7 @@ from modelwright.model import (
     plot_of,
 )
 from modelwright.plots import Plot
-from modelwright.results import Comparison, Lineage, Parameters, Published
+from modelwright.results import Comparison, Drift, Lineage, Parameters, Published
 from modelwright.steps import Call, Steps, Stream
 
 _COMPARE_SECONDS = 600  # that the service may take to read two large models
@@ -104,6 +104,13 @@ class Models:
         query = {"a": a, "b": b}
         call = Call("GET", address("models", name, "compare"), query=query, timeout=_COMPARE_SECONDS)
         return Comparison((yield from json_of(call)))
+
+    @operation
+    def drift(self, name: str, version: Version | None = None, *, hours: int = 24) -> Steps[Drift]:
+        """How far the rows that a version has predicted in the last hours are from those that it was trained on; of the version
+        that predicts, unless one is given."""
+        query = {"hours": str(hours)} | ({} if version is None else {"version": str(version)})
+        return Drift((yield from json_of(Call("GET", address("models", name, "drift"), query=query))))
 
     @operation
     def download_bundle(self, name: str, version: Version, path: FilePath) -> Steps[Path]:

@@ -15,11 +15,13 @@ from service.api.holder import Holder
 from service.api.pools import Pools
 from service.api.schemas.model import LatestRow
 from service.facts import Facts
+from service.jobs.drift_counts import DriftCounts
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.jobs.sweep_journal import SweepJournal
 from service.model_reference import ModelReference
 from service.serving.memory_budget import MemoryBudget
+from service.serving.row_counter import RowCounter
 from service.serving.warm_models import WarmModels
 from service.signatures.signatures import Signatures
 from service.telemetry.metrics import Metrics
@@ -51,6 +53,8 @@ class Services:
     wake: Callable[[], None]  # wakes the runner of trainings, in this process or another
     drain: Callable[[], None]  # ends long waits and starts no more trainings, before a stop; also from a signal handler
     warm: WarmModels
+    row_counter: RowCounter
+    drift_counts: DriftCounts  # of all processes
     current: VersionResolver
     default_model: ModelReference | None  # the model that `/invocations` predicts with
     temporary: Path

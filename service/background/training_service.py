@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from model_store import Store
 from service.access.audit import Audit
 from service.jobs.database import open_database
+from service.jobs.drift_counts import DriftCounts
 from service.jobs.executors.local.executor import LocalExecutor
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job
@@ -82,6 +83,7 @@ class TrainingService:
         self._ownership = Ownership(self._home / "owners", all_here=settings.database_url is None)
         self._webhooks = _webhooks(webhooks, engine, document)
         self._housekeeping = Housekeeping(engine)
+        self._drift_counts = DriftCounts(engine)
         self._journal = Journal(engine)
         self._sweeps = SweepSteps(engine)
         self._audit = audit
@@ -151,6 +153,7 @@ class TrainingService:
     def _tidy_once(self) -> None:
         remember(self._settings)
         self._housekeeping.forget_old(self._settings.keep_events_days)
+        self._drift_counts.forget_old()
         if self._settings.keep_jobs_days is not None:
             self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
             self._sweeps.forget_sweeps(self._settings.keep_jobs_days)

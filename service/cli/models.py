@@ -7,6 +7,7 @@ import typer
 
 from service.cli.aliases import promote, rollback
 from service.cli.cards import card, compare, lineage
+from service.cli.drift import drift
 from service.cli.exports import export
 from service.cli.metrics_table import metrics_table, spread_of_folds, worst_group
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
@@ -16,7 +17,7 @@ from service.cli.transfer import export_bundle, import_bundle
 from service.model_reference import ModelReference
 
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
-for each in (promote, rollback, card, compare, lineage, export, export_bundle, import_bundle, signature, bom):
+for each in (promote, rollback, card, compare, lineage, drift, export, export_bundle, import_bundle, signature, bom):
     models.command()(each)
 
 MOST_INPUTS = 5  # whose importance is shown

@@ -109,11 +109,16 @@ def open_predictions(settings: Settings, services: Services) -> Iterator[OpenPre
         threads=settings.prediction_threads,
         places=settings.waiting_predictions,
         observe=observe,
+        count=services.row_counter.add,
     )
     services.metrics.add(_gauges(services, batches))
     most_waiting = PER_PLACE * settings.waiting_predictions
     load_version = partial(load, services.store, services.warm, services.signatures)
-    with closing(Predictor(services.current, load_version, services.warm, batches, observe, most_waiting)) as predictor:
+    predictor = Predictor(
+        services.current, load_version, services.warm, batches, observe, most_waiting, services.row_counter.add
+    )
+    # The counter is closed after the predictor: it writes the last counts.
+    with services.row_counter.at_work(), closing(predictor):
         endpoint = PredictionEndpoint(predictor, figures, services.bodies)
         log_all = settings.access_log == "all"
         # Not instrumented unless the settings ask for it: that takes time of each prediction.
@@ -162,7 +167,8 @@ async def forget_deleted(services: Services) -> None:
 
 
 def _gauges(services: Services, batches: MicroBatches) -> Gauges:
-    warm, bodies = services.warm, services.bodies
+    warm, bodies, counter = services.warm, services.bodies, services.row_counter
+    uncounted = "Rows that were not counted for drift: of large requests, or faster than they could be counted."
     return Gauges(
         [
             ("modelwright_warm_models", "Models in memory.", lambda: len(warm)),
@@ -170,6 +176,8 @@ def _gauges(services: Services, batches: MicroBatches) -> Gauges:
             ("modelwright_warm_model_hits_total", "Predictions that found their model in memory.", lambda: warm.hits),
             ("modelwright_warm_model_loads_total", "Models that were loaded into memory.", lambda: warm.loads),
             ("modelwright_request_memory_bytes", "Bytes of the bodies that are read.", lambda: bodies.taken),
+            ("modelwright_drift_rows_total", "Rows that were counted for drift.", lambda: counter.counted),
+            ("modelwright_drift_rows_dropped_total", uncounted, lambda: counter.dropped),
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", lambda: batches.waiting),
         ]
     )

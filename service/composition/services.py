@@ -28,8 +28,10 @@ from service.composition.predictions import (
     open_predictions,
 )
 from service.facts import facts_of
+from service.jobs.drift_counts import DriftCounts
 from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
+from service.serving.row_counter import RowCounter
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
 from service.telemetry.exposition import families, text
@@ -39,6 +41,7 @@ from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
 from service.use_cases.dataset_cells import Cells
 from service.use_cases.draw_sweep import SweepPlots
+from service.use_cases.drift import keep
 from service.use_cases.predict import choose, load
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
@@ -76,7 +79,7 @@ async def open_services(
         load_version = partial(load, store, warm, startup.signatures)
         current = VersionResolver(partial(choose, store), load_version, warm.pin)
         jobs = Jobs(startup, metrics, engine, store, current, wire)
-        services = _services(startup, metrics, store, warm, current, jobs, wire)
+        services = _services(startup, metrics, store, warm, current, jobs, DriftCounts(engine), wire)
         for each in (startup.audit, startup.keyring, services.pools):
             stack.enter_context(closing(each))
         predictions.value = stack.enter_context(open_predictions(settings, services))
@@ -96,6 +99,7 @@ def _services(
     warm: WarmModels,
     current: VersionResolver,
     jobs: Jobs,
+    drift_counts: DriftCounts,
     wire: Channel | None,
 ) -> Services:
     settings, keyring, home = startup.settings, startup.keyring, startup.home
@@ -109,6 +113,8 @@ def _services(
         wake=jobs.wake,
         drain=jobs.drain,
         warm=warm,
+        row_counter=RowCounter(partial(keep, drift_counts)),
+        drift_counts=drift_counts,
         current=current,
         default_model=default_model(settings),
         temporary=home / "tmp",

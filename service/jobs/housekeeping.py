@@ -8,6 +8,7 @@
 | checkpoints | when their job has ended; 7 days later if it can be resumed |
 | folders of attempts | when the attempt has ended |
 | days of the audit log | so many days after (`service/access/audit.py`) |
+| counts of rows for drift | 30 days after (`service/jobs/drift_counts.py`) |
 | jobs that have ended, with their records, attempts and series | so many days after, if the operator sets a number |
 """
 

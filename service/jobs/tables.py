@@ -1,6 +1,6 @@
 """The journal's tables. A change here is a new revision under `migrations/versions/`."""
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -115,6 +115,19 @@ idempotency_keys = Table(
     Column("seal", String(64)),
     Index("idempotency_keys_by_age", "created_at"),
     Index("idempotency_keys_by_job", "job_id"),
+)
+
+drift_counts = Table(
+    "drift_counts",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("hour", Integer, primary_key=True, autoincrement=False),  # since 1970
+    Column("source", String(32), primary_key=True),  # the process that has counted
+    Column("digest", String(64), nullable=False),  # of the version, in case the name is given again
+    Column("rows", BigInteger, nullable=False),
+    Column("counts", Text, nullable=False),  # a list: the rows in each cell of the version's reference
+    Index("drift_counts_by_hour", "hour"),
 )
 
 sweeps = Table(

@@ -27,9 +27,14 @@ MOST_BATCH_ROWS = 1024  # of several requests in one forward; one request may ha
 ALONE_ROWS = 512  # rows from which on a light request is computed alone
 
 Observe = Callable[[ServedVersion, str, float, int], None]  # a stage, its seconds, and how many requests had it
+Count = Callable[[ServedVersion, Warm, Tensors, Array], None]  # the raw features of a forward, and its answers
 Result = bytes | Exception
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+def uncounted(version: ServedVersion, warm: Warm, raw: Tensors, answers: Array) -> None:
+    """Counts no rows."""
 
 
 class MicroBatches:
@@ -40,14 +45,16 @@ class MicroBatches:
         threads: of heavy predictions.
         places: in the queue of heavy predictions.
         observe: is given the seconds of each stage.
+        count: is given the rows of each forward and their answers.
     """
 
-    def __init__(self, *, light: int, threads: int, places: int, observe: Observe) -> None:
+    def __init__(self, *, light: int, threads: int, places: int, observe: Observe, count: Count = uncounted) -> None:
         self._light = light
         self._free = threads
         self._places = places
         self._taken = 0.0
         self._observe = observe
+        self._count_rows = count
         self._pool = ThreadPoolExecutor(threads, "forward")
         self._light_queue: dict[ServedVersion, list[PendingPrediction]] = {}
         self._heavy_queue: OrderedDict[ServedVersion, list[PendingPrediction]] = OrderedDict()
@@ -154,7 +161,7 @@ class MicroBatches:
             if self._begin(batch):
                 self._free -= 1
                 loop = asyncio.get_running_loop()
-                done = self._pool.submit(compute, batch, self._observe)
+                done = self._pool.submit(compute, batch, self._observe, self._count_rows)
                 done.add_done_callback(partial(_schedule_end, loop, partial(self._heavy_end, batch)))
         if self._light_queue and not self._scheduled:
             self._scheduled = True
@@ -177,7 +184,7 @@ class MicroBatches:
     def _answer(self, batch: list[PendingPrediction]) -> None:
         """Computes a light batch. The answers are sent before the times are recorded."""
         figures: list[tuple[ServedVersion, str, float, int]] = []
-        self._end(batch, compute(batch, lambda *figure: figures.append(figure)))
+        self._end(batch, compute(batch, lambda *figure: figures.append(figure), self._count_rows))
         for figure in figures:
             self._observe(*figure)
 
@@ -222,7 +229,7 @@ def _take(waiting: list[PendingPrediction], most_work: int) -> list[PendingPredi
     return batch
 
 
-def compute(batch: Sequence[PendingPrediction], observe: Observe) -> list[Result]:
+def compute(batch: Sequence[PendingPrediction], observe: Observe, count: Count = uncounted) -> list[Result]:
     """Computes a batch of one version by one forward, or one by one if that fails, so that no request fails for another.
     Thread-safe.
 
@@ -232,7 +239,7 @@ def compute(batch: Sequence[PendingPrediction], observe: Observe) -> list[Result
     if not batch:
         return []
     try:
-        return list(_together(batch, observe))
+        return list(_together(batch, observe, count))
     except WorkflowError as error:
         if len(batch) == 1:
             return [error]
@@ -242,13 +249,13 @@ def compute(batch: Sequence[PendingPrediction], observe: Observe) -> list[Result
             failed = PredictionFailed()
             failed.__cause__ = error
             return [failed]
-    return [result for pending in batch for result in compute([pending], observe)]
+    return [result for pending in batch for result in compute([pending], observe, count)]
 
 
-def _together(batch: Sequence[PendingPrediction], observe: Observe) -> list[bytes]:
+def _together(batch: Sequence[PendingPrediction], observe: Observe, count: Count) -> list[bytes]:
     first, counts = batch[0], [pending.count for pending in batch]
     began = time.perf_counter()
-    answers = _answers(batch)
+    raw, answers = _answers(batch)
     computed = time.perf_counter()
     if len({pending.encoder.write for pending in batch}) == 1:
         bodies = first.encoder.write(first.version, first.warm, answers, counts)
@@ -265,19 +272,23 @@ def _together(batch: Sequence[PendingPrediction], observe: Observe) -> list[byte
             pending.observer("forward", computed - began)
             pending.observer("render", rendered - computed)
     observe(first.version, "batch", len(answers), 1)
+    count(first.version, first.warm, raw, answers)
     return bodies
 
 
-def _answers(batch: Sequence[PendingPrediction]) -> Array:
-    """Computes the answers to all rows, in their order."""
+def _answers(batch: Sequence[PendingPrediction]) -> tuple[Tensors, Array]:
+    """The raw features of all rows, and their answers, in their order."""
     first, warm = batch[0], batch[0].warm
     if len(batch) == 1:
         complete = isinstance(first.rows, list)
-        return forward(warm, _tensor(warm, first.rows), complete=complete, wanted=lambda: not first.waiter.done())
+        raw = _tensor(warm, first.rows)
+        return raw, forward(warm, raw, complete=complete, wanted=lambda: not first.waiter.done())
     lists = [pending.rows for pending in batch if isinstance(pending.rows, list)]
     if len(lists) == len(batch):
-        return forward(warm, _tensor(warm, [row for rows in lists for row in rows]), complete=True)
-    return forward(warm, cat([_tensor(warm, pending.rows) for pending in batch]))
+        raw = _tensor(warm, [row for rows in lists for row in rows])
+        return raw, forward(warm, raw, complete=True)
+    raw = cat([_tensor(warm, pending.rows) for pending in batch])
+    return raw, forward(warm, raw)
 
 
 def _tensor(warm: Warm, rows: Rows) -> Tensors:

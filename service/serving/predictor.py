@@ -13,7 +13,7 @@ from service.serving.codecs.codec import Decoder, Encoder, Rows
 from service.serving.errors import AnswerTooLarge, DeadlineExceeded, Overloaded
 from service.serving.forward import Array, forward
 from service.serving.memory_budget import counted
-from service.serving.micro_batches import MicroBatches, Observe, Result, compute
+from service.serving.micro_batches import Count, MicroBatches, Observe, Result, compute, uncounted
 from service.serving.pending_prediction import PendingPrediction, Waiter
 from service.serving.prediction import PredictionRequest, PredictionResult
 from service.serving.served_version import ServedVersion
@@ -50,6 +50,7 @@ class Predictor:
         batches: computes the forwards.
         observe: is given the seconds of each stage.
         most_waiting: the limit on requests that use or await a thread: to load a model, read the store, or decode a large body.
+        count: is given the rows of each forward and their answers.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Predictor:
         batches: MicroBatches,
         observe: Observe,
         most_waiting: int,
+        count: Count = uncounted,
     ) -> None:
         self._resolver = resolver
         self._load = load
         self._models = models
         self._batches = batches
         self._observe = observe
+        self._count_rows = count
         self._threads = BoundedThreads(most_waiting)
         self._look_ups: dict[ModelReference, tuple[float, asyncio.Future[ServedVersion]]] = {}
 
@@ -151,7 +154,9 @@ class Predictor:
         async def answers(raw: Tensors) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:
                 raise DeadlineExceeded
-            return await self._threads.execute(lambda: forward(warm, raw))
+            made = await self._threads.execute(lambda: forward(warm, raw))
+            self._count_rows(_version(request), warm, raw, made)
+            return made
 
         assert request.chunks is not None  # noqa: S101 - a request without them is not a stream
         with self._threads.count_request():
@@ -225,7 +230,7 @@ class Predictor:
                 return DeadlineExceeded()
             pending = _pending(request, warm, rows, result.encoder, waiter)
             self._observe(result.version, "parse", pending.since - began, 1)
-            return compute([pending], self._observe)[0]
+            return compute([pending], self._observe, self._count_rows)[0]
 
         self._batches.run_alone(work, waiter, request.deadline)
 

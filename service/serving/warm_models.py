@@ -11,6 +11,7 @@ import numpy as np
 
 from service.serving.functional import Step, functional
 from service.serving.served_version import ServedVersion
+from service.workflow.binning import Binning
 from service.workflow.conformal import Conformal
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -19,6 +20,7 @@ from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.input_tensors import Tensors
 from service.workflow.model import Model
 from service.workflow.preprocessing import network_inputs
+from service.workflow.reference import Reference
 from service.workflow.signature import Signature
 
 FORWARD_BYTES = 32 * 2**20  # the most that one forward allocates, unless one row takes more
@@ -33,11 +35,12 @@ MODEL_OVERHEAD = 40_000  # bytes of a small model's modules and signature, besid
 
 @dataclass(frozen=True)
 class Warm:
-    """A model ready to predict; `conformal` gives its intervals or sets, if it has any."""
+    """A model ready to predict; `conformal` gives its intervals or sets, if it has any, and `reference` is that for drift."""
 
     model: Model
     signature: Signature
     conformal: Conformal | None = None
+    reference: Reference | None = None
 
     @cached_property
     def forward(self) -> Step:
@@ -48,6 +51,11 @@ class Warm:
     def forward_of_complete(self) -> Step:
         """The same for rows without missing values."""
         return functional(self.model, missing=False)
+
+    @cached_property
+    def binning(self) -> Binning | None:
+        """Counts its rows in the cells of the reference."""
+        return None if self.reference is None else Binning(self.signature, self.reference)
 
     @cached_property
     def bytes(self) -> int:

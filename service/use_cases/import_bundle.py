@@ -130,6 +130,8 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
         check_scores(read.conformal, signature)
         check_recorded(read.threshold, signature)
         check_baseline(read)
+        if read.reference is not None:
+            read.reference.check(signature)
     except (InvalidSpec, ValueError) as error:
         raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error, manifest)}") from error
     summary = _check_tensors(read, spec, files[STATE_DICT], max_bytes)

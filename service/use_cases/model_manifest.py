@@ -13,6 +13,7 @@ from service.workflow.fold_report import Folds
 from service.workflow.look.examples import Count
 from service.workflow.look.importance import Importance
 from service.workflow.parts import PARTS
+from service.workflow.reference import Reference
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.tasks import Task
@@ -83,6 +84,7 @@ class ModelManifest(BaseModel):
     conformal: Conformal | None = None
     threshold: Threshold | None = None
     importance: Importance | None = None
+    reference: Reference | None = None
     initial: Start | None = None
     job: Word | None = None
 

@@ -10,6 +10,7 @@ from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm, WarmModels
 from service.signatures.signatures import Signatures
 from service.use_cases.open_model import open_model, scores_of
+from service.use_cases.version_reference import reference_in
 
 PRODUCTION = "production"
 dry_run = threading.Lock()  # one at a time: a single row of a large model may take much memory
@@ -47,9 +48,9 @@ def _loaded(store: Store, signatures: Signatures, version: ServedVersion) -> War
     """Loads the model, and does a dry run: torch initializes lazily, which must not delay the first request."""
     found = store.models.get(version.name, version.number)
     signatures.check_version(store.models, found)
-    warm = Warm(*open_model(store, found), scores_of(found))
+    warm = Warm(*open_model(store, found), scores_of(found), reference_in(found))
     warm.versions.add(version)
-    warm.rows_at_once  # noqa: B018 - the cost of its forward is measured here, not in the event loop
+    warm.rows_at_once, warm.binning  # noqa: B018 - computed here, not in the event loop
     try:
         with dry_run:
             forward(warm, warm.blank_row())

@@ -171,6 +171,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests, importance, groups = learned.split.digests(), learned.importance, learned.slices
     confused, important = bool(learned.evaluation.confusion), importance is not None
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
+    reference = {} if learned.reference is None else {"reference": learned.reference.model_dump(exclude_none=True)}
     sure = {} if learned.conformal is None else {"conformal": learned.conformal.model_dump(mode="json")}
     deciding = {} if learned.threshold is None else {"threshold": learned.threshold.model_dump(mode="json")}
     manifest = {
@@ -188,6 +189,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         **calibrated,
         **sure,
         **deciding,
+        **reference,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in digests},
         "parameters": inspection.count(learned.model.network),
         "environment": {

@@ -31,6 +31,8 @@ from service.workflow.partial_dependence import partial_dependence
 from service.workflow.permutation_importance import permutation_importance
 from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
+from service.workflow.reference import Reference
+from service.workflow.reference_fit import reference_of
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.slices import slices
@@ -64,6 +66,7 @@ class TrainingResult:
     conformal: Conformal | None = None  # if there is a calibration part
     threshold: Threshold | None = None  # if the spec asks for one
     folds: Folds | None = None  # of a training in folds
+    reference: Reference | None = None  # what inputs and answers are like, for drift
 
 
 def learn(
@@ -144,6 +147,7 @@ def learn(
     dependence = partial_dependence(signature, model, table, features, targets, unseen, important, at_once)
     points = points.model_copy(update={"dependence": dependence})
     warned = data_warnings(signature, table, features, targets, compared)
+    reference = reference_of(signature, features, answers, unseen)
     typical = typical_row(signature, table, parts.train.numpy())
     return TrainingResult(
         model,
@@ -160,6 +164,7 @@ def learn(
         sure,
         threshold,
         folds,
+        reference,
     )
 
 

@@ -15,6 +15,7 @@ from service.api.schemas import (
     access,
     comparison,
     dataset,
+    drift,
     explanation,
     job,
     lineage,
@@ -98,6 +99,8 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (service.ServiceDescription, results.ServiceDescription),
     (lineage.Lineage, results.Lineage),
     (comparison.Comparison, results.Comparison),
+    (drift.Drift, results.Drift),
+    (drift.DriftOfColumn, results.DriftOfColumn),
 ]
 
 
