@@ -3,13 +3,18 @@
 10,000 rows of 20 numbers, two hidden layers of 64 (the kind's default), 100 epochs of batches of 256 without early stopping; the
 configurations differ in learning rate, weight decay and seed. Both are whole: split, preprocessing, training, evaluation. They
 alternate in processes of their own, so that other load affects both.
+
+Then the same as a sweep over HTTP, with a slot for each processor: 64 random trials in rounds of 16 and the training of the best
+again, against one training job, each from its POST to its version.
 """
 
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -31,17 +36,19 @@ def measure(which: str, threads: int) -> dict[str, Any]:
     resolved, table = resolved_with_table(_spec())
     specs = _configurations(resolved.spec.to_json())
     if which == "alone":
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         ends = []
         for spec in (specs[0], specs[-1]):
             losses: list[float] = []
             learn(spec, resolved.signature, table, lambda _, each, into=losses: into.append(each["validation_loss"]))  # type: ignore[misc]
             ends.append(losses[-1])
-        return {"seconds": (time.perf_counter() - began) / 2, "losses": ends}
-    began = time.perf_counter()
+        seconds, processor = (time.perf_counter() - began) / 2, (time.process_time() - used) / 2
+        return {"seconds": seconds, "processor": processor, "losses": ends}
+    began, used = time.perf_counter(), time.process_time()
     found = learn_together(specs, resolved.signature, table, lambda *_: None)
     ends = [found[at].losses[-1]["validation_loss"] for at in (0, -1)]
-    return {"seconds": time.perf_counter() - began, "losses": ends}
+    seconds, processor = time.perf_counter() - began, time.process_time() - used
+    return {"seconds": seconds, "processor": processor, "losses": ends}
 
 
 def _spec() -> dict[str, Any]:
@@ -62,6 +69,36 @@ def _spec() -> dict[str, Any]:
     }
 
 
+def over_http(folder: Path) -> tuple[float, float]:
+    """Seconds of a training job, the median of `RUNS`, and of the sweep."""
+    import csv
+
+    from tests.harness.server import Server
+
+    spec = _spec()
+    records = spec["data"]["records"]
+    with (folder / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(records[0]))
+        writer.writeheader()
+        writer.writerows(records)
+    search = {"optimizer.lr": {"log": [1e-4, 1e-2]}, "optimizer.weight_decay": {"choice": [0.0, 0.01, 0.02, 0.03]}}
+    about = {"method": "random", "trials": CONFIGURATIONS, "parallel": 16}
+    with Server(folder / "home", slots=os.cpu_count() or 1) as server:
+        server.client.upload_dataset("table", folder / "table.csv")
+        spec |= {"data": {"kind": "dataset", "dataset": "table", "target": "y"}, "optimizer": {"name": "AdamW"}}
+        jobs = []
+        for _ in range(RUNS):
+            began = time.perf_counter()
+            server.client.train(spec).wait()
+            jobs.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        sweep = server.client.search(spec, search, **about)
+        sweep.wait()
+        seconds = time.perf_counter() - began
+        assert all(each.vectorized for each in sweep.trials)  # noqa: S101 - else another thing is measured
+    return median(jobs), seconds
+
+
 def _configurations(base: dict[str, Any]) -> list[Any]:
     from service.workflow.spec import parse_resolved
 
@@ -78,7 +115,8 @@ def main(python: str) -> None:
     sys.stdout.write(
         f"Seconds of {RUNS} runs and their median; the ratio must be ≤ {GOAL} with the threads of the machine. The losses are "
         "the last validation losses of the first and the last configuration, alone and together.\n\n"
-        f"| threads | one alone | {CONFIGURATIONS} together | ratio | losses alone | together |\n|---|---|---|---|---|---|\n"
+        f"| threads | one alone | {CONFIGURATIONS} together | ratio | ratio of processor time | losses alone | together |\n"
+        "|---|---|---|---|---|---|---|\n"
     )
     for threads in sorted({1, os.cpu_count() or 1}):
         runs: dict[str, list[dict[str, Any]]] = {"alone": [], "together": []}
@@ -91,8 +129,13 @@ def main(python: str) -> None:
         all_runs = {which: ", ".join(f"{each['seconds']:.2f}" for each in found) for which, found in runs.items()}
         seconds = [f"{middle[which]:.2f} ({all_runs[which]})" for which in runs]
         losses = [", ".join(f"{each:.4f}" for each in found[0]["losses"]) for found in runs.values()]
-        row = [str(threads), *seconds, f"{middle['together'] / middle['alone']:.1f}", *losses]
+        used = {which: median(each["processor"] for each in found) for which, found in runs.items()}
+        ratios = [f"{each['together'] / each['alone']:.1f}" for each in (middle, used)]
+        row = [str(threads), *seconds, *ratios, *losses]
         sys.stdout.write(f"| {' | '.join(row)} |\n")
+    with tempfile.TemporaryDirectory() as folder:
+        job, sweep = over_http(Path(folder))
+    sys.stdout.write(f"\nOver HTTP: a job {job:.2f} s, the sweep {sweep:.2f} s, ratio {sweep / job:.1f}.\n")
 
 
 if __name__ == "__main__":

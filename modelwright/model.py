@@ -130,8 +130,8 @@ class ModelMethods(Result):
 
     @operation
     def plot(self, plot: str, format: str = "png") -> Steps[Plot]:  # noqa: A002 - the API's word
-        """A plot (data, predictions, residuals, learning_curve, importance, parameters, filters, confusion, roc,
-        precision_recall, calibration; the manifest lists the version's `plots`) as `png`, `svg` or `json`."""
+        """A plot (data, predictions, residuals, learning_curve, importance, partial_dependence, parameters, filters,
+        confusion, roc, precision_recall, calibration; the manifest lists the version's `plots`) as `png`, `svg` or `json`."""
         return (yield from plot_of(self.name, self.opened, plot, format))
 
     @operation
@@ -162,6 +162,7 @@ class VersionBase(ModelMethods):
     files: dict[str, Any]
     environment: dict[str, Any]
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
+    folds: dict[str, Any]  # only of a training in folds
     importance: Importance
     warnings: list[str]  # about the data; only of versions with some
     baseline: dict[str, Any]  # the row from which answers are explained; of older versions none

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+
 from modelwright.calls import as_it_is, json_of, pages, path, version_path
 from modelwright.drivers import Awaiting, Waiting
 from modelwright.errors import ModelwrightError, SweepFailed
 from modelwright.job import AsyncJob, Job
 from modelwright.json_types import Json
-from modelwright.methods import OfAsyncClient, OfClient, returns, yields
+from modelwright.methods import OfAsyncClient, OfClient, operation, returns, yields
 from modelwright.model import AsyncModelVersion, ModelVersion
+from modelwright.plots import Plot
 from modelwright.results import Outcome, Problem, Result, Trial, Within
 from modelwright.steps import Call, Pause, Steps, Stream
 
@@ -63,6 +66,12 @@ class SweepBase(Result):
         if self.result is None or self.result.version is None:
             raise ModelwrightError(f"Sweep {self.id} has succeeded, but the service does not name its model.")
         return (yield from json_of(Call("GET", version_path(self.result.model_name, self.result.version))))
+
+    @operation
+    def plot(self, plot: str, format: str = "png") -> Steps[Plot]:  # noqa: A002 - the API's word
+        """A plot of the trials so far (history, parallel_coordinates, importance) as `png`, `svg` or `json`."""
+        response: httpx.Response = yield Call("GET", sweep_path(self.id, "plots", f"{plot}.{format}"))
+        return Plot(response.content, format)
 
     @yields(lambda: (Job, AsyncJob))
     def jobs(self) -> Stream[Json]:

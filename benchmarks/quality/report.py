@@ -11,6 +11,7 @@ from benchmarks.quality.comparisons import LEVEL, Comparison, compare, cpu_ratio
 from benchmarks.quality.tables import listed
 
 PEERS = ("CatBoost", "LightGBM", "XGBoost", "HistGradientBoosting", "RealMLP-TD", "linear")
+SLOWEST = "RealMLP-TD"
 OURS, BEFORE, MOST = "ours", "ours-before", "ours-max"
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements-quality.txt"
 NOT_PEERS = ("#", "numpy", "pandas", "pyarrow", "torch=")
@@ -51,11 +52,12 @@ def _about(found: Found) -> str:
 
 
 def _rankings(found: Found, tasks: dict[str, str]) -> list[str]:
-    """The ranking of all; and without those methods that have not run on all tables, if there are any."""
-    counted = {name: len({table for table, _, method in found if method == name}) for name in (OURS, *PEERS)}
-    ran = [name for name, tables in counted.items() if tables]
-    complete = [name for name in ran if counted[name] == max(counted.values())]
-    return [_ranking(compare(found, tasks, names)) for names in ([ran] if ran == complete else [complete, ran])]
+    """The ranking of all; and of all but the slowest, if those have run on more splits."""
+    counted = Counter(method for _, _, method in found)
+    ran = [name for name in (OURS, *PEERS) if counted[name]]
+    quick = [name for name in ran if name != SLOWEST]
+    more = quick != ran and min(counted[name] for name in quick) > counted[SLOWEST]
+    return [_ranking(compare(found, tasks, names)) for names in ([ran, quick] if more else [ran])]
 
 
 def _ranking(compared: Comparison) -> str:
@@ -121,35 +123,42 @@ def _cpu(found: Found) -> str:
 
 
 def _each(found: Found, tasks: dict[str, str]) -> str:
-    """The figures of each table: log loss, or R²."""
-    names = [name for name in (OURS, BEFORE, MOST, *PEERS) if any(method == name for _, _, method in found)]
+    """The figures of each table, of the splits that all ranked methods have."""
+    ran = {method for _, _, method in found}
+    names = [name for name in (OURS, BEFORE, MOST, *PEERS) if name in ran]
+    ranked = compare(found, tasks, [name for name in names if name not in (BEFORE, MOST)])
+    splits = dict(zip(ranked.tables, ranked.splits, strict=True))
     lines = [
         "## Each table",
         "",
-        "Log loss of classes, R² of regressions; the best of each table is bold.",
+        f"Log loss of classes, R² of regressions ({_splits(ranked)}); the best of each table is bold.",
         "",
         f"| table | task | rows | {' | '.join(names)} |",
         f"|{'---|' * (3 + len(names))}",
     ]
     for row in listed():
-        table = row["table"]
-        regression = tasks[table] == "regression"
-        figures = {name: float(each.losses[0, 0]) for name in names if (each := compare(found, [table], [name])).tables}
-        best = min(figures.values(), default=None)
-        shown = []
-        for name in names:
-            if name not in figures:
-                shown.append("")
-                continue
-            text = f"{1 - figures[name] if regression else figures[name]:.3f}"
-            shown.append(f"**{text}**" if figures[name] == best else text)
-        lines.append(f"| {table} | {tasks[table]} | {row['rows']} | {' | '.join(shown)} |")
+        shown = _figures(found, row["table"], splits.get(row["table"], []), names, row["task"] == "regression")
+        lines.append(f"| {row['table']} | {row['task']} | {row['rows']} | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 
+def _figures(found: Found, table: str, splits: list[int], names: list[str], regression: bool) -> list[str]:
+    """The methods' figures on a table, the best of them bold; empty for one that has not run on all of these splits."""
+    here = {key: line for key, line in found.items() if key[1] in splits}
+    losses = {}
+    for name in names:
+        compared = compare(here, [table], [name])
+        if compared.splits == [splits]:
+            losses[name] = float(compared.losses[0, 0])
+    best = min(losses.values(), default=None)
+    texts = {name: f"{1 - loss if regression else loss:.3f}" for name, loss in losses.items()}
+    return [f"**{texts[name]}**" if name in losses and losses[name] == best else texts.get(name, "") for name in names]
+
+
 def _failures(found: Found) -> str:
-    failed = [line for line in found.values() if "failed" in line]
-    lines = [f"- {each['method']}, {each['table']}, split {each['split']}: {each['failed']}" for each in failed]
+    """Why runs failed, each reason once for a method."""
+    failed = Counter((line["method"], line["failed"]) for line in found.values() if "failed" in line)
+    lines = [f"- {method}, {count} runs: {why}" for (method, why), count in failed.items()]
     return "\n".join(["## Failed", "", *lines]) if lines else ""
 
 

@@ -27,6 +27,7 @@ from service.signatures.signatures import Signatures
 from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
 from service.use_cases.dataset_cells import Cells
+from service.use_cases.draw_sweep import SweepPlots
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
 from service.use_cases.uploads import Uploads
@@ -58,6 +59,7 @@ class Services:
     default_model: ModelReference | None  # the model that `/invocations` predicts with
     temporary: Path
     plots: Artifacts
+    sweep_plots: SweepPlots
     exports: Artifacts
     bundles: Bundles
     uploads: Uploads

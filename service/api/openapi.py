@@ -64,4 +64,17 @@ def _schemas() -> dict[str, Any]:
         schema = model.model_json_schema(ref_template=template)
         made |= schema.pop("$defs", {})
         made[model.__name__] = schema
+    made["SweepSpec"] = _sweep_spec(made["TrainingSpec"], made.pop("SweepSettings"))
     return made
+
+
+def _sweep_spec(training: dict[str, Any], sweep: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a sweep: the fields of both."""
+    return {
+        "title": "SweepSpec",
+        "description": "A training spec, and beside its fields what is searched and how.",
+        "type": "object",
+        "properties": training["properties"] | sweep["properties"],
+        "required": [*training["required"], *sweep["required"]],
+        "additionalProperties": False,
+    }

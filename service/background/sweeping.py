@@ -13,6 +13,7 @@ from service.jobs.errors import JournalUnavailable
 BETWEEN_PASSES = 0.2  # seconds, however often jobs change
 LOOK_AGAIN = 1.0  # seconds, while there are sweeps: for changes that nobody has told of
 LOOK_FOR_NEW = 5.0  # seconds, while there are none
+LONGEST_STOP = 3.0  # seconds that a stop waits for a pass
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +42,10 @@ class Sweeping:
         self._woken.set()
 
     def stop(self) -> None:
-        """Ends the thread after the step that it is in."""
+        """Ends the thread after the pass that it is in. A long one is not waited for: it may be cut off anywhere."""
         self._ends.set()
         self._woken.set()
-        self._thread.join()
+        self._thread.join(LONGEST_STOP)
 
     def _run(self) -> None:
         seconds = 0.0

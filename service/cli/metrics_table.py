@@ -28,6 +28,14 @@ def worst_group(slices: dict[str, Any] | None) -> None:
     line(f"Worst group: {where}: {slices['metric']} {ours}, of the others {others}")
 
 
+def spread_of_folds(folds: dict[str, Any] | None) -> None:
+    """Prints the mean and the standard deviation of each metric over the folds of a training in folds."""
+    if folds is not None:
+        spreads = ((cell(name), each) for name, each in folds["metrics"].items() if each is not None)
+        listed = ", ".join(f"{name} {_rounded(each['mean'])} ± {each['std']:.2g}" for name, each in spreads)
+        line(f"Out of {len(folds['folds'])} folds: {listed}")
+
+
 def _group(group: dict[str, Any]) -> str:
     if group.get("missing"):
         return "missing"

@@ -9,7 +9,7 @@ from service.cli.aliases import promote, rollback
 from service.cli.cards import card, compare, lineage
 from service.cli.drift import drift
 from service.cli.exports import export
-from service.cli.metrics_table import metrics_table, worst_group
+from service.cli.metrics_table import metrics_table, spread_of_folds, worst_group
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
 from service.cli.printing import cell, done, facts, line, show, table
 from service.cli.signatures import bom, signature
@@ -54,6 +54,7 @@ def _version(name: str, about: dict[str, Any]) -> None:
     for side in ("inputs", "outputs"):
         line(f"{side}: " + ", ".join(f"{each['name']} ({each['type']})" for each in about["signature"][side]))
     metrics_table(about["metrics"])
+    spread_of_folds(about.get("folds"))
     worst_group(about.get("slices"))
     if (importance := about.get("importance")) is not None:
         shown = (

@@ -1,5 +1,6 @@
 """The commands `modelwright sweeps`."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -101,6 +102,26 @@ def watch(sweep: SweepId, as_json: AsJson = False, url: Url = URL) -> None:
     """Wait until a sweep has ended, and show its trials; exit status 1 if it ends without a model."""
     with connect(url) as client:
         _attend(client.sweep(sweep), as_json)
+
+
+@sweeps.command()
+def plot(
+    sweep: SweepId,
+    plot: Annotated[str, typer.Argument(metavar="PLOT", help="history, parallel_coordinates or importance.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The file: .png, .svg or .json; SWEEP-PLOT.png if not given.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Save a plot of the trials of a sweep."""
+    out = out or Path(f"{sweep}-{plot}.png")
+    image_format = out.suffix.removeprefix(".")
+    if image_format not in ("png", "svg", "json"):
+        raise typer.BadParameter("the file must end in .png, .svg or .json", param_hint="--out")
+    with connect(url) as client:
+        out.write_bytes(client.sweep(sweep).plot(plot, image_format))
+    done(str(out), {"saved": str(out)}, as_json)
 
 
 @sweeps.command()

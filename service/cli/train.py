@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from service.cli.metrics_table import metrics_table, worst_group
+from service.cli.metrics_table import metrics_table, spread_of_folds, worst_group
 from service.cli.options import URL, AsJson, Url, connect
 from service.cli.printing import cell, console, done, line, show
 from service.cli.training_source import apply, json_object, name_from, parse_setting, read_spec
@@ -153,6 +153,7 @@ def _attend(client: "Client", job: dict[str, Any], output: Console, as_json: boo
     manifest = client.manifest(job["result"]["model_name"], job["result"]["version"])
     console.print()
     metrics_table(manifest["metrics"])
+    spread_of_folds(manifest.get("folds"))
     worst_group(manifest.get("slices"))
     for warning in manifest.get("warnings", []):
         line(f"Warning: {warning}")

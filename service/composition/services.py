@@ -40,6 +40,7 @@ from service.telemetry.jobs import JournalFigures
 from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
 from service.use_cases.dataset_cells import Cells
+from service.use_cases.draw_sweep import SweepPlots
 from service.use_cases.drift import keep
 from service.use_cases.predict import choose, load
 from service.use_cases.submit_training import Limits, plan
@@ -118,6 +119,7 @@ def _services(
         default_model=default_model(settings),
         temporary=home / "tmp",
         plots=Artifacts(home / "cache" / "plots", home / "tmp"),
+        sweep_plots=SweepPlots(home / "tmp"),
         exports=Artifacts(home / "cache" / "exports", home / "tmp"),
         bundles=Bundles(store.models),
         uploads=Uploads(home / "uploads", settings.max_upload_bytes),

@@ -10,6 +10,7 @@ from torch import Tensor
 from service.serving.errors import AnswerTooLarge
 from service.serving.forward import Array, forward
 from service.serving.warm_models import Warm
+from service.workflow.decision import decide
 from service.workflow.encoded_rows import Encoded, EncodedRows, rows_of
 from service.workflow.input_tensors import Tensors, rows_in
 from service.workflow.integrated_gradients import FEWEST_POINTS, IntegratedGradients
@@ -84,7 +85,7 @@ def _explained(warm: Warm, answers: Tensor, chosen: int | None) -> Tensor:
     if chosen is not None:
         return torch.full((1, rows), chosen)
     if warm.signature.classifies:
-        return answers.nan_to_num(-1.0).argmax(dim=1)[None]
+        return decide(warm.signature, answers.nan_to_num(-1.0))[None]
     return torch.arange(outputs)[:, None].expand(outputs, rows)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from model_store import Store
-from service.jobs.errors import IllegalMove, JobNotFound, JournalUnavailable
-from service.jobs.job import Job, Status
+from model_store.errors import Corrupt, NotFound
+from service.jobs.errors import IllegalMove, JobNotFound, JournalUnavailable, SweepDamaged
+from service.jobs.job import DAMAGED, Job, Status
 from service.jobs.rows import time_text
 from service.jobs.sweep import Sweep, SweepStatus, Trial
 from service.jobs.sweep_steps import SweepSteps, TrialEnd
@@ -57,6 +58,8 @@ class SweepAdvancer:
                     steps += 1
             except JournalUnavailable:
                 raise
+            except SweepDamaged as error:
+                self._journal.end(sweep_id, SweepStatus.FAILED, error={"code": DAMAGED, "detail": str(error)})
             except Exception:
                 log.exception("the sweep %s could not be advanced; it is tried again", sweep_id)
         return bool(ids)
@@ -133,7 +136,10 @@ class SweepAdvancer:
 
     def _figures_of(self, result: dict[str, Any]) -> dict[str, Any]:
         """The figures of a trial's version, whose attempt died after it had published and before it could say them."""
-        version = self._store.models.get(result["model_name"], result["version"])
+        try:
+            version = self._store.models.get(result["model_name"], result["version"])
+        except (NotFound, Corrupt):  # it was deleted meanwhile, or is damaged
+            return {}
         stops = version.manifest["spec"]["training"]["early_stopping"]
         with self._store.models.local_file(version, HISTORY) as path:
             series = orjson.loads(path.read_bytes())

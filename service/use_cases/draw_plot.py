@@ -27,10 +27,10 @@ class DrawingFailed(ArtifactFailed):
 
 def plots_of(manifest: Mapping[str, Any]) -> list[str]:
     """The names of the plots that a version has. A version from before they were recorded has no curves, no filters, no
-    importance and no calibration."""
+    importance, no partial dependence and no calibration."""
     if manifest.get("plots") is not None:
         return [name for name in PLOTS if name in manifest["plots"]]
-    missing = {"roc", "precision_recall", "filters", "importance", "calibration"}
+    missing = {"roc", "precision_recall", "filters", "importance", "partial_dependence", "calibration"}
     missing |= set() if manifest.get("confusion") else {"confusion"}
     missing |= set() if manifest["signature"]["task"] == Task.REGRESSION else {"residuals"}
     missing |= set() if manifest.get("parameters", 1) else {"parameters"}
@@ -85,6 +85,7 @@ def _request(store: Store, version: Version, which: dict[str, str]) -> bytes:
                 "history": orjson.loads(history.read_bytes()),
                 "confusion": version.manifest.get("confusion", {}),
                 "importance": version.manifest.get("importance"),
+                "folds": [each["epochs"] for each in version.manifest.get("folds", {}).get("folds", [])],
                 "rows": {part: about["rows"] for part, about in version.manifest.get("split", {}).items()},
             }
         )

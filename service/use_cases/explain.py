@@ -1,5 +1,6 @@
 """Explain: what each input adds to the answers of a version, from the request's document to the response's."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +8,15 @@ from typing import Any
 from model_store import Store
 from service.model_reference import ModelReference
 from service.serving.codecs.explanations import document_of, read
-from service.serving.errors import DeadlineExceeded
+from service.serving.errors import DeadlineExceeded, PredictionFailed, ServingError
 from service.serving.explanation import explain as explain_answers
 from service.serving.memory_budget import Share, counted
 from service.serving.warm_models import WarmModels
 from service.signatures.signatures import Signatures
-from service.use_cases.cancellation import check_cancelled
+from service.use_cases.cancellation import Cancelled, check_cancelled
 from service.use_cases.predict import choose, load, served
+
+log = logging.getLogger(__name__)
 
 
 def explain(
@@ -45,7 +48,13 @@ def explain(
     with counted(share):
         raw, chosen = read(warm, document)
     row = found.manifest.get("baseline") or {}  # versions from before it was recorded have none
-    explained = explain_answers(warm, raw, row, chosen, _checks(deadline))
+    try:
+        explained = explain_answers(warm, raw, row, chosen, _checks(deadline))
+    except (ServingError, Cancelled):
+        raise
+    except Exception as error:
+        log.exception("the answers of %s, version %d, could not be explained", found.name, found.number)
+        raise PredictionFailed from error
     return document_of(warm, found.name, found.number, row, explained, alone=chosen is not None)
 
 

@@ -9,6 +9,7 @@ from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import step
+from service.workflow.fold_report import Folds
 from service.workflow.look.examples import Count
 from service.workflow.look.importance import Importance
 from service.workflow.parts import PARTS
@@ -69,6 +70,7 @@ class ModelManifest(BaseModel):
     metrics: Annotated[dict[Part, Annotated[dict[Word, float | None], Field(max_length=100)]], Field(max_length=10)]
     confusion: Annotated[dict[Part, list[list[Count]]], Field(max_length=10)] = {}
     slices: Slices | None = None
+    folds: Folds | None = None
     warnings: Annotated[list[Annotated[str, Field(max_length=5000)]], Field(max_length=100)] = []
     plots: Annotated[list[Word], Field(max_length=100)] | None = None
     split: Annotated[dict[Part, PartOfRows], Field(max_length=10)] = {}

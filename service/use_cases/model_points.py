@@ -68,6 +68,26 @@ def check_points(points: Points, signature: Signature) -> None:
     _check_curves(points, signature)
     _check_reliability(points, signature)
     _check_examples(points, signature)
+    _check_dependence(points, signature)
+
+
+def _check_dependence(points: Points, signature: Signature) -> None:
+    if (found := points.dependence) is None:
+        return
+    inputs = {each.name: COLUMN_TYPES[each.type] for each in table_inputs(signature.inputs)}
+    names = [each.input for each in found.inputs]
+    if len(set(names)) < len(names) or not set(names) <= set(inputs):
+        raise ValueError("/dependence/inputs: expected inputs of the model that are columns of a table, each once")
+    count = len(signature.labels) or len(signature.outputs)
+    if found.answers != sorted(set(found.answers)) or found.answers[-1] >= count:
+        raise ValueError(f"/dependence/answers: expected different positions below {count}, in order")
+    for position, each in enumerate(found.inputs):
+        at = f"/dependence/inputs/{position}"
+        if len(each.means) != len(found.answers) or any(len(line) != len(each.values) for line in each.means):
+            rule = f"expected {len(found.answers)} lists of {len(each.values)} numbers, for the answers and the values"
+            raise ValueError(f"{at}/means: {rule}")
+        if inputs[each.input].chart_type == "Q":
+            _check_numbers(f"{at}/values", each.values, "input")
 
 
 def _check_more_targets(points: Points, signature: Signature) -> None:

@@ -62,7 +62,8 @@ def _check_trials(store: Store, limits: Limits, settings: SweepSettings, spec: d
             raise _with_values(error, values) from None
         if first is None:
             first = planned
-            check(settings.objective, planned.signature.task, planned.rows.get("validation", 0))
+            folds = planned.spec.split.kind == "k_fold"
+            check(settings.objective, planned.signature.task, planned.rows.get("validation", 0), folds)
     assert first is not None  # noqa: S101 - a space has at least one combination
     return first
 

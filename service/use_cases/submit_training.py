@@ -80,7 +80,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     network = meta_network(found.spec, found.signature, found.inputs)
     check_cancelled()
     check_freeze(network, found.spec.training.freeze or ())
-    parameters = inspection.count(network)
+    parameters = found.spec.split.networks * inspection.count(network)
     _check_limits(found, parameters, limits)
     cost = _check_forward(found, network, parameters, limits)
     small = 4 * parameters + cost.bytes <= SMALL and cost.work <= LIGHT
@@ -233,7 +233,7 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
 
 def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits: Limits) -> ForwardCost:
     cost = measure(network.eval(), found.inputs)
-    needed = 4 * parameters + cost.bytes
+    needed = 4 * parameters + found.spec.split.networks * cost.bytes
     if needed > limits.model_bytes:
         message = f"the model and what it makes of one row would take {needed} bytes of memory"
         raise invalid("/model", f"{message}; this service allows {limits.model_bytes}")

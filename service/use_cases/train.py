@@ -124,7 +124,7 @@ def _learn(
 
     def go_on(saved: State | None) -> TrainingResult:
         rows = attempt.job["context"]["rows"]["train"]
-        attempt.expect(spec.training.epochs, rows, done=checkpoints.history.epochs)
+        attempt.expect(spec.training.epochs * spec.split.trained, rows, done=checkpoints.history.epochs)
         # The last reports of the attempt before may have been lost together with the service.
         for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
             attempt.epoch(epoch, losses)
@@ -181,6 +181,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
         **({} if groups is None else {"slices": groups.model_dump(mode="json", exclude_defaults=True)}),
+        **({} if learned.folds is None else {"folds": learned.folds.model_dump(mode="json")}),
         **({"warnings": learned.warnings} if learned.warnings else {}),
         "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,

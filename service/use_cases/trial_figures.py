@@ -12,11 +12,14 @@ PARTS = ("train", "validation")
 
 
 def trial_figures(spec: ResolvedSpec, learned: TrainingResult, history: History) -> dict[str, Any]:
-    """For a job's result: the `metrics` of the parts, and the `losses` of the epoch whose weights the model has."""
+    """For a job's result: the `metrics` of the parts, and the `losses` of the epoch whose weights the model has. Of the several
+    networks of folds there are no losses."""
     stopping = spec.training.early_stopping
     return {
         "metrics": {name: learned.evaluation.metrics[name] for name in PARTS if name in learned.evaluation.metrics},
-        "losses": losses_of(history.series(), None if stopping is None else stopping.monitor),
+        "losses": {}
+        if learned.folds is not None
+        else losses_of(history.series(), None if stopping is None else stopping.monitor),
     }
 
 

@@ -13,6 +13,7 @@ const PAGES = {
   data: { title: "Data", load: () => import("./pages/data.js") },
   train: { title: "Train", load: () => import("./pages/train.js") },
   jobs: { title: "Jobs", load: () => import("./pages/jobs.js") },
+  sweeps: { title: "Sweeps", load: () => import("./pages/sweeps.js") },
   models: { title: "Models", load: () => import("./pages/models.js") },
   operations: { title: "Operations", load: () => import("./pages/operations.js") },
 };

@@ -143,7 +143,9 @@ def with_coverage(
     limits = np.array(of.quantiles(LEVEL))
     if of.method == "absolute_residual":
         low, high = intervals(ours, limits)
-        made = {"coverage": np.mean((low <= truth) & (truth <= high)), "interval_width": np.mean(high - low)}
+        with np.errstate(over="ignore", invalid="ignore"):
+            width = np.mean(high - low)
+        made = {"coverage": np.mean((low <= truth) & (truth <= high)), "interval_width": width}
     else:
         within = sets(ours, limits[0], decide_array(signature, ours))
         true = truth[:, 0].astype(np.int64)
@@ -155,7 +157,8 @@ def with_coverage(
 def intervals(answers: Numbers, limits: Numbers) -> tuple[Numbers, Numbers]:
     """The ends of the intervals [n, t] of answers [n, t], by the largest residual [t] that they allow for, in float64."""
     values = answers.astype(np.float64)
-    return np.asarray(values - limits), np.asarray(values + limits)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(values - limits), np.asarray(values + limits)
 
 
 def sets(probabilities: Numbers, limit: float, answered: Numbers) -> Numbers:
@@ -197,7 +200,8 @@ def conformal_of(manifest: Mapping[str, Any]) -> Conformal | None:
 def _scores(signature: Signature, answers: Numbers, targets: Tensor) -> Numbers:
     """The scores [n, t], or [n, 1] of classes."""
     if not signature.classifies:
-        return np.asarray(np.abs(answers - _doubles(targets)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(np.abs(answers - _doubles(targets)))
     true = answers[np.arange(len(answers)), targets[:, 0].long().numpy()]
     return np.asarray(np.maximum(1 - true, 0))[:, None]  # a probability of 1 may be rounded up
 

@@ -29,6 +29,11 @@ class EarlyStopper:
             self._waited += 1
         return self._waited >= self._settings.patience
 
+    @property
+    def waited(self) -> int:
+        """How many epochs there were after the best one."""
+        return self._waited
+
     def restore_best(self, network: nn.Module) -> None:
         """Loads the best weights, if there are any."""
         if self._weights is not None:

@@ -29,13 +29,16 @@ class Evaluation:
     confusion: dict[str, list[list[int]]]
 
 
-def evaluate(signature: Signature, answers: Tensor, targets: Tensor, parts: Split) -> Evaluation:
+def evaluate(
+    signature: Signature, answers: Tensor, targets: Tensor, parts: Split, validated: Tensor | None = None
+) -> Evaluation:
     """The metrics of a model's answers. A metric that is not defined, such as R² of one row, is None. The baseline is evaluated
     on the last part with rows.
 
     Args:
         answers: numbers [n, t] in the target's units, or probabilities [n, classes] or [n, labels].
         targets: the true values [n, t]; for classes their positions.
+        validated: answers for the validation part where they are others: out of fold.
     """
     made: dict[str, Metrics] = {}
     confusion: dict[str, list[list[int]]] = {}
@@ -44,12 +47,11 @@ def evaluate(signature: Signature, answers: Tensor, targets: Tensor, parts: Spli
         rows = parts.part(name)
         if not len(rows):
             continue
-        made[name] = metrics_of(signature, answers[rows], targets[rows])
+        own = answers if validated is None or name != "validation" else validated
+        made[name] = metrics_of(signature, own[rows], targets[rows])
         made["baseline"] = metrics_of(plain, _baseline(signature, targets[parts.train], len(rows)), targets[rows])
         if signature.classifies and len(signature.classes) <= MOST_CLASSES_CONFUSED:
-            confusion[name] = _confusion(
-                decide(signature, answers[rows]), targets[rows, 0].long(), len(signature.classes)
-            )
+            confusion[name] = _confusion(decide(signature, own[rows]), targets[rows, 0].long(), len(signature.classes))
     return Evaluation(made, confusion)
 
 

@@ -5,6 +5,7 @@ Gauss-Legendre quadrature. The answers at both ends of a piece of the way say ho
 the whole way is too far off, its worse pieces, such as those with a bend of a ReLU, are halved.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from service.workflow.encoded_rows import Encoded, EncodedRows, rows_of
 
+log = logging.getLogger(__name__)
 FIRST_PIECES = 4  # of each way
 POINTS = 4  # of each piece
 FEWEST_POINTS = FIRST_PIECES * (POINTS + 1)  # of a way, with those between its pieces
@@ -125,17 +127,28 @@ class IntegratedGradients:
         return made
 
     def _products(self, row: Tensor, share: Tensor) -> Tensor | None:
-        """Each input's gradient at points of the ways times how far it moves on the whole way, [m, inputs]."""
+        """Each input's gradient at points of the ways times how far it moves on the whole way, [m, inputs]; None where there is
+        none."""
         self._check()
+        given = {name: each.detach().requires_grad_() for name, each in self._at(row, share).items()}
+        try:
+            found = self._gradients(given, self._which[row])
+        except RuntimeError:  # of torch: a plug-in may compute in place, or leave torch
+            log.info("a model has no gradients", exc_info=True)
+            return None
+        if found is None:
+            return None
+        moves = {name: each - self._start[name] for name, each in rows_of(self._end, row).items()}
+        return self._model.by_input({name: each * moves[name] for name, each in found.items()}, len(row))
+
+    def _gradients(self, given: dict[str, Tensor], which: Tensor) -> Encoded | None:
+        """Those that there are."""
         with torch.enable_grad():
-            given = {name: each.detach().requires_grad_() for name, each in self._at(row, share).items()}
-            answers = self._model.answers(given).gather(1, self._which[row, None])
+            answers = self._model.answers(given).gather(1, which[:, None])
             if not answers.requires_grad:
                 return None
             found = torch.autograd.grad(answers.sum(), list(given.values()), allow_unused=True)
-        gradients = {name: each for name, each in zip(given, found, strict=True) if each is not None}
-        moves = {name: each - self._start[name] for name, each in rows_of(self._end, row).items()}
-        return self._model.by_input({name: each * moves[name] for name, each in gradients.items()}, len(row))
+        return {name: each for name, each in zip(given, found, strict=True) if each is not None}
 
     @torch.no_grad()
     def _answers(self, row: Tensor, share: Tensor) -> Tensor:

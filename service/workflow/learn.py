@@ -17,6 +17,9 @@ from service.workflow.device import choose_device, make_deterministic
 from service.workflow.encode import fit_inputs, raw_inputs, raw_targets, with_targets
 from service.workflow.evaluation import Evaluation, evaluate
 from service.workflow.examples import TABLE_ROWS, encode_parts
+from service.workflow.fold_metrics import report_folds
+from service.workflow.fold_report import Folds
+from service.workflow.fold_training import FoldTraining, check_classes
 from service.workflow.forward_cost import measure
 from service.workflow.input_tensors import Tensors, pieces
 from service.workflow.learner import build_learner
@@ -24,6 +27,7 @@ from service.workflow.look.importance import Importance
 from service.workflow.look.points import Points
 from service.workflow.look.sampling import sample
 from service.workflow.model import Model, create_model
+from service.workflow.partial_dependence import partial_dependence
 from service.workflow.permutation_importance import permutation_importance
 from service.workflow.preprocessing import network_inputs
 from service.workflow.ranges import ranges
@@ -61,6 +65,7 @@ class TrainingResult:
     calibration: Calibration | None = None  # if the answers are calibrated
     conformal: Conformal | None = None  # if there is a calibration part
     threshold: Threshold | None = None  # if the spec asks for one
+    folds: Folds | None = None  # of a training in folds
     reference: Reference | None = None  # what inputs and answers are like, for drift
 
 
@@ -107,25 +112,42 @@ def learn(
     options: dict[str, Feature] = {}
     if isinstance(spec.data.features, dict):
         options.update((name, each) for name, each in spec.data.features.items())
-    examples = encode_parts(spec.loss, signature, model, features, targets, parts, device, options, at_once)
-    learner = build_learner(spec, signature, model, device)
-    stage("train")
-    train(learner, examples, report, after_step, saved)
+    trained = None
+    if parts.folds:
+        check_classes(signature, targets, parts)
+        all_of_them = spec, signature, model, features, targets, parts, device, options, at_once, report, after_step
+        stage("train")
+        trained = FoldTraining(*all_of_them).run(saved)
+        model = trained.model
+    else:
+        examples = encode_parts(spec.loss, signature, model, features, targets, parts, device, options, at_once)
+        stage("train")
+        train(build_learner(spec, signature, model, device), examples, report, after_step, saved)
     stage("evaluate")
     model, rows = model.to("cpu").eval(), PREDICTED_ROWS if isinstance(features, Tensor) else at_once
     wanted = spec.calibration is not None
     calibration = calibrate(model, features, targets, parts.validation, rows) if wanted else None
     answers = predict(model, features, rows)
-    threshold = choose_threshold(spec.threshold, signature, answers, targets, parts)
+    judged, folds, compared = answers, None, parts  # answers by which it is judged: out of fold if there are folds
+    if trained is not None:
+        judged = trained.out_of_fold(answers, features, parts, lambda of, raw: predict(of, raw, rows))
+        compared = parts.of_fold(parts.folds[-1])
+    threshold = choose_threshold(spec.threshold, signature, judged, targets, parts)
     signature = decided_by(signature, threshold)
+    if trained is not None:
+        folds = report_folds(signature, trained.networks, judged, targets, parts)
     sure = conformal(signature, answers, targets, parts)
-    evaluation = with_coverage(evaluate(signature, answers, targets, parts), sure, signature, answers, targets, parts)
-    points = sample(signature, table, features, targets, answers, parts, model.network)
+    evaluation = evaluate(signature, answers, targets, parts, judged)
+    evaluation = with_coverage(evaluation, sure, signature, answers, targets, parts)
+    points = sample(signature, table, features, targets, judged, parts.apart(), model.network)
     found = ranges(signature, table, parts.train.numpy())
-    groups = slices(spec.evaluation, signature, table, answers, targets, parts)
-    important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
-    warned = data_warnings(signature, table, features, targets, parts)
-    reference = reference_of(signature, features, answers, parts)
+    groups = slices(spec.evaluation, signature, table, judged, targets, parts)
+    unseen = parts if trained is None else parts.unvalidated()
+    important = permutation_importance(signature, model, features, targets, unseen, spec.training.seed, at_once)
+    dependence = partial_dependence(signature, model, table, features, targets, unseen, important, at_once)
+    points = points.model_copy(update={"dependence": dependence})
+    warned = data_warnings(signature, table, features, targets, compared)
+    reference = reference_of(signature, features, answers, unseen)
     typical = typical_row(signature, table, parts.train.numpy())
     return TrainingResult(
         model,
@@ -141,6 +163,7 @@ def learn(
         calibration,
         sure,
         threshold,
+        folds,
         reference,
     )
 

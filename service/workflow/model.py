@@ -13,6 +13,7 @@ from service.workflow.freezing import freeze
 from service.workflow.input_tensors import Tensors
 from service.workflow.losses import OutputKind
 from service.workflow.models import OURS
+from service.workflow.models.bag import BagOfNetworks
 from service.workflow.models.input_shapes import FEATURES, InputShapes
 from service.workflow.models.number_embedding import NumberEmbedding, bin_edges
 from service.workflow.preprocessing import Preprocessing, TargetScaling, fit, fit_target, layout, network_inputs
@@ -142,9 +143,10 @@ def create_model(
     targets: torch.Tensor,
     train: torch.Tensor,
     initial: Model | None,
+    prepared: Model | None = None,
 ) -> Model:
-    """A new model, with preprocessing fitted on the training part, or a copy of `initial` to train further. Seeds torch's
-    global generator.
+    """A new model, with preprocessing fitted on the training part or that of `prepared`, or a copy of `initial` to train further.
+    Seeds torch's global generator.
 
     Args:
         features: raw features of all rows.
@@ -152,8 +154,8 @@ def create_model(
         train: the positions of the training part's rows, int64 [m].
     """
     output = losses.output_of(spec.loss)
-    if initial is not None:
-        encoder, scaling, scalings = initial.preprocessing, initial.target, initial.scalings
+    if (given := initial or prepared) is not None:
+        encoder, scaling, scalings = given.preprocessing, given.target, given.scalings
     else:
         normalize = spec.preprocessing.normalize
         columns = features if isinstance(features, torch.Tensor) else features.get(FEATURES)
@@ -170,6 +172,12 @@ def create_model(
     elif encoder is not None:
         _fit_embeddings(network, encoder, features, train)
     return Model(network, encoder, scaling, output, signature.task, scalings, *_takes(signature.inputs))
+
+
+def with_network(model: Model, network: nn.Module) -> Model:
+    """The model with another network for the same inputs and outputs."""
+    takes = model.columns, model.shaped
+    return Model(network, model.preprocessing, model.target, model.output, model.task, model.scalings, *takes)
 
 
 def _fit_embeddings(network: nn.Module, encoder: Preprocessing, features: Tensors, train: torch.Tensor) -> None:
@@ -195,7 +203,7 @@ def _fit_scalings(
 
 
 def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
-    """The network of a resolved spec, freshly initialised.
+    """The network of a resolved spec, freshly initialised; of a bag one of its networks.
 
     Raises:
         InvalidSpec: its parts do not fit together, or a plug-in's kind raises.
@@ -215,8 +223,14 @@ def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes)
         raise invalid("/model", message) from error
 
 
+def answering_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
+    """The network that a version has: one, or the bag of all folds'. Raises as `build_network` does."""
+    networks = [build_network(spec, signature, inputs) for _ in range(spec.split.networks)]
+    return networks[0] if len(networks) == 1 else BagOfNetworks(networks)
+
+
 def meta_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
-    """The network on the meta device, without memory or random numbers, to count its parameters and check shapes."""
+    """That of `build_network` on the meta device, without memory or random numbers, to count its parameters and check shapes."""
     with torch.device("meta"):
         return build_network(spec, signature, inputs)
 
@@ -266,7 +280,7 @@ def empty_model(spec: ResolvedSpec, signature: Signature, shapes: Mapping[str, S
             preprocessing = Preprocessing(of, indicated, "preprocessing.mean" in shapes)
         if "target.mean" in shapes:
             target = TargetScaling(len(signature.outputs))
-        network = build_network(spec, signature, network_inputs(signature.inputs, preprocessing))
+        network = answering_network(spec, signature, network_inputs(signature.inputs, preprocessing))
         scalings = {
             each.name: Scaling(each.shape or (), kind.channel_axis(each.shape or ()))
             for each, kind in shaped_inputs(signature.inputs)

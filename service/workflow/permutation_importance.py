@@ -17,6 +17,7 @@ from service.workflow.forward_cost import measure
 from service.workflow.input_tensors import Tensors, take
 from service.workflow.look.importance import MOST_INPUTS, Importance, InputImportance
 from service.workflow.model import Model
+from service.workflow.models.bag import networks_of
 from service.workflow.models.input_shapes import FEATURES
 from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Input, Signature
@@ -91,7 +92,7 @@ def _bounded(
     elif len(parts.test) > 1:
         part = "test"
     rows = parts.part(part)
-    forwards = MOST_WORK // _work(signature, model) // PERMUTATIONS
+    forwards = MOST_WORK // work_of_a_row(signature, model) // PERMUTATIONS
     inputs = min(len(signature.inputs), MOST_INPUTS)
     most = min(MOST_ROWS, max(FEWEST_ROWS, forwards // inputs))
     if len(rows) > most:
@@ -99,13 +100,16 @@ def _bounded(
     return part, rows, min(inputs, forwards // max(1, len(rows)))
 
 
-def _work(signature: Signature, model: Model) -> int:
+def work_of_a_row(signature: Signature, model: Model) -> int:
     """The multiply-adds of a row, about. Of columns alone the parameters say it, once for each member of an ensemble that shares
     them; to measure it may load torch's compiler, which takes 80 MB."""
     if signature.shaped:
         work = measure(model.network, network_inputs(signature.inputs, model.preprocessing)).work
     else:
-        work = model.members * sum(each.numel() for each in model.network.parameters())
+        work = sum(
+            getattr(network, "members", 1) * sum(each.numel() for each in network.parameters())
+            for network in networks_of(model.network)
+        )
     return work + ENCODED * raw_width(signature.inputs) + 1
 
 

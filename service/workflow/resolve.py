@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from torch import nn
 
-from service.workflow import losses, optimizers, schedulers, training
+from service.workflow import effort, losses, optimizers, schedulers, training
 from service.workflow.calibration import FEWEST as FEWEST_CALIBRATED
 from service.workflow.conformal import check_conformal
 from service.workflow.data.precision import needs_float64
@@ -25,7 +25,7 @@ from service.workflow.preprocessing import PreprocessingSpec, input_shapes, layo
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import ResolvedSpec, TrainingSpec
 from service.workflow.spec_base import FaultBudget, nearest, shown
-from service.workflow.split import SplitSpec, sizes
+from service.workflow.split import ResolvedSplit, SplitSpec, sizes
 from service.workflow.split import resolve as resolve_split
 from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, Task
 from service.workflow.threshold_spec import check_threshold
@@ -70,7 +70,10 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     _check_fit(model, loss, signature, targets)
     # Rows without a target are left out. This is an upper bound if several targets have missing values.
     usable = schema.model_copy(update={"rows": schema.rows - max(column.missing for column in targets)})
-    split = resolve_split(spec.split, spec.training.seed, usable)
+    classes = targets[0].name if signature.classifies else None
+    with effort.faults_of(spec.effort, spec.split):
+        split = resolve_split(effort.split_of(spec.effort, spec.split), spec.training.seed, usable, classes)
+        _check_folds(spec, split, targets[0] if signature.classifies else None)
     rows = sizes(split, usable)
     model = model.for_task(task).sized(rows["train"], shapes)
     defaults = model.training_defaults(rows["train"], shapes)
@@ -80,13 +83,14 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     loss = spec.loss or losses.default(task, arguments)
     monitor = model.monitor if model.stops_early and rows["validation"] > 0 else None
     settings = training.resolve(spec.training, defaults, rows["train"], monitor)
+    settings = effort.settings_of(spec.effort, spec.training, settings)
     scheduler = spec.scheduler
     if cycle is not None and spec.optimizer is None and "scheduler" not in spec.model_fields_set:
         scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))
     _check_time(split, inputs)
     _check_calibration(spec, signature, rows["validation"])
     check_conformal(split, signature, rows)
-    check_threshold(spec.threshold, signature, rows["validation"])
+    check_threshold(spec.threshold, signature, rows["validation"] * (split.folds or 1))
     check_evaluation(spec.evaluation, schema, frozenset(each.name for each in inputs))
     _check_training(spec, settings, optimizer, rows["train"])
     filled: dict[str, Any] = {
@@ -102,7 +106,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     given = dict(spec) | filled
     if "calibration" not in spec.model_fields_set:
         del given["calibration"]
-        if signature.classifies and rows["validation"] >= FEWEST_CALIBRATED:
+        if split.kind == "holdout" and signature.classifies and rows["validation"] >= FEWEST_CALIBRATED:
             given["calibration"] = "temperature"
     resolved = ResolvedSpec.model_validate(given, context=FaultBudget(tries=False))
     return Resolved(resolved, signature, rows, shapes)
@@ -308,6 +312,25 @@ def _check_time(split: SplitSpec, inputs: list[Input]) -> None:
         if each.name == split.time and COLUMN_TYPES[each.type].texts:
             message = f"{shown(each.name)} is a feature of type {each.type}; give it the type datetime in `features`"
             raise invalid("/split/time", message)
+
+
+def _check_folds(spec: TrainingSpec, split: ResolvedSplit, classes: Column | None) -> None:
+    """Checks what a training in folds cannot do, and that each class can be in every fold, for a target of classes."""
+    if split.kind != "k_fold":
+        return
+    if spec.calibration is not None:
+        message = "with folds no rows are left that the model has not learned from and that do not test it"
+        raise invalid("/calibration", f"{message}; leave it out, or use a holdout split")
+    if spec.initial is not None:
+        message = "in folds networks are trained anew: one that has seen the rows of a fold cannot be validated by them"
+        raise invalid("/initial", f"{message}; leave it out, or use a holdout split")
+    values, counts = (None, None) if classes is None else classes.target_values()
+    for value, count in zip(values or [], counts or [], strict=False):
+        if count < (split.folds or 0):
+            message = (
+                f"the class {shown(value)} has {count} rows, which are too few for one in each of {split.folds} folds"
+            )
+            raise invalid("/split/folds", f"{message}; ask for fewer, or leave its rows out")
 
 
 def _check_calibration(spec: TrainingSpec, signature: Signature, rows: int) -> None:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.line import LineData
 from service.workflow.data.rows import RowsData
+from service.workflow.effort import Effort
 from service.workflow.errors import InvalidSpec
 from service.workflow.evaluation_spec import EvaluationSpec
 from service.workflow.losses import Loss
@@ -64,6 +65,10 @@ class TrainingSpec(SpecBase):
     )
     threshold: ThresholdSpec | None = None
     evaluation: EvaluationSpec | None = None
+    effort: Effort = Field(
+        default="normal",
+        description="low: a third of the epochs; max: five folds that answer together; what the spec says itself goes before it",
+    )
     initial: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9][a-z0-9._-]*@[0-9]{1,18}$",
@@ -98,9 +103,13 @@ class TrainingSpec(SpecBase):
         )
         if self.calibration is None and "calibration" not in self.model_fields_set:
             absent["calibration"] = True
+        if self.effort == "normal":
+            absent["effort"] = True
         within: dict[str, Any] = {"training": {"freeze": True}} if self.training.freeze is None else {}
-        if self.split is not None and self.split.calibration is None:
-            within["split"] = {"calibration": True}
+        if self.split is not None:
+            unknown = ("kind", "folds", "final") if self.split.kind == "holdout" else ()
+            unset = ("calibration",) if self.split.calibration is None else ()
+            within["split"] = dict.fromkeys((*unknown, *unset), True)
         others = self.model_dump(mode="json", exclude={"model_name": True, "data": True, **absent, **within})
         return {"model_name": self.model_name, "data": self.data.to_json(), **others}
 

@@ -1,8 +1,8 @@
-"""Step 2, split: train, validation, calibration and test, in this order."""
+"""Step 2, split: train, validation, calibration and test, in this order; or calibration and test, and folds of the rest."""
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts, 
 from service.workflow.data.types.names import Name
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData, invalid
+from service.workflow.folds import FEWEST_LEARNED, FOLDS, MOST_BAGGED, MOST_FOLDS, Fold, in_blocks, in_turn, of_groups
 from service.workflow.parts import CALIBRATION, SPLIT_PARTS
 from service.workflow.spec_base import SpecBase, nearest, shown
 
@@ -23,8 +24,17 @@ Part = Annotated[int | float | None, Field(ge=0, description="a fraction up to 1
 
 class SplitSpec(SpecBase):
     """Which share of the rows trains, validates and tests. Named parts sum to 1, or to the number of rows; parts not
-    named are 0, but an absent `train` takes the rest. At most one of `stratify`, `group`, `time` and `column`."""
+    named are 0, but an absent `train` takes the rest. At most one of `stratify`, `group`, `time` and `column`.
 
+    With `k_fold` only `calibration` and `test` are named; each fold of the rest validates a network that learns from the other
+    folds, or by `time` from those before it."""
+
+    kind: Literal["holdout", "k_fold"] = "holdout"
+    folds: int | None = Field(default=None, ge=2, le=MOST_FOLDS, description="of k_fold; 5")
+    final: Literal["bag", "refit"] | None = Field(
+        default=None,
+        description="of k_fold, what answers: all folds' networks together, or one that learns from all rows but the test part",
+    )
     train: Part = None
     validation: Part = None
     calibration: Part = Field(
@@ -38,6 +48,16 @@ class SplitSpec(SpecBase):
     time: Name | None = Field(default=None, description="a column in whose order the parts follow each other")
     column: Name | None = Field(default=None, description="a column that says train, validation, calibration or test")
 
+    @property
+    def networks(self) -> int:
+        """How many networks answer together."""
+        return self.trained if self.final == "bag" else 1
+
+    @property
+    def trained(self) -> int:
+        """How many networks are trained, one after another."""
+        return 1 if self.kind == "holdout" else (self.folds or FOLDS) + (self.final == "refit")
+
 
 class ResolvedSplit(SplitSpec):
     """The split with every default filled in. An absent `train` beside named parts stays so: it depends on the rows."""
@@ -47,12 +67,28 @@ class ResolvedSplit(SplitSpec):
 
 @dataclass(frozen=True)
 class Split:
-    """The rows of each part, as int64 indices into the table."""
+    """The rows of each part, as int64 indices into the table. With folds, `train` are all rows that any of them has, and
+    `validation` those that one of them validates."""
 
     train: torch.Tensor
     validation: torch.Tensor
     test: torch.Tensor
     calibration: torch.Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+    folds: tuple[Fold, ...] = field(default=(), kw_only=True)
+
+    def of_fold(self, fold: Fold) -> "Split":
+        """The parts of the network of one fold."""
+        return Split(fold.train, fold.validation, self.test)
+
+    def apart(self) -> "Split":
+        """The parts without the rows of another part: of folds, `train` are the rows that no fold validates."""
+        if not self.folds:
+            return self
+        return Split(self.train[~torch.isin(self.train, self.validation)], self.validation, self.test)
+
+    def unvalidated(self) -> "Split":
+        """The parts of a model that has learned from the rows that validate."""
+        return Split(self.train, self.train[:0], self.test)
 
     def part(self, name: str) -> torch.Tensor:
         """The rows of a part, by its name."""
@@ -65,14 +101,21 @@ class Split:
         return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in names}
 
 
-def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
-    """Fills in what the split leaves out; `seed` is the training's.
+def resolve(spec: SplitSpec | None, seed: int, schema: Schema, classes: str | None = None) -> ResolvedSplit:
+    """Fills in what the split leaves out.
+
+    Args:
+        seed: the training's.
+        classes: the target, if it is one of classes, by which folds are stratified if the split is by nothing else.
 
     Raises:
-        InvalidSpec: a column that cannot be split by, parts that do not add up, or a part without rows.
+        InvalidSpec: a column that cannot be split by, parts that do not add up, or a part or a fold without rows.
     """
     spec = spec or SplitSpec()
+    _check_kind(spec)
     _check_columns(spec, schema)
+    if spec.kind == "k_fold":
+        return _resolve_folds(spec, seed, schema, classes)
     named = {name: value for name in SPLIT_PARTS if (value := getattr(spec, name)) is not None}
     filled = {name: (named or DEFAULT).get(name, 0 if name in ("validation", "test") else None) for name in SPLIT_PARTS}
     if spec.column is not None:
@@ -89,9 +132,44 @@ def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
     return resolved
 
 
+def _resolve_folds(spec: SplitSpec, seed: int, schema: Schema, classes: str | None) -> ResolvedSplit:
+    given = next((by for by in BY if getattr(spec, by) is not None), None)
+    folds = spec.folds or FOLDS
+    filled = {
+        CALIBRATION: spec.calibration or None,
+        "test": DEFAULT["test"] if spec.test is None else spec.test,
+        "seed": seed if spec.seed is None else spec.seed,
+        "folds": folds,
+        # The first windows of time know too little to answer beside the last one.
+        "final": spec.final or ("bag" if folds <= MOST_BAGGED and given != "time" else "refit"),
+        "shuffle": spec.shuffle and given != "time",
+        "stratify": classes if given is None else spec.stratify,
+    }
+    resolved = ResolvedSplit.model_validate(dict(spec) | filled)
+    counts = _counts(resolved, schema.rows)
+    for name in (CALIBRATION, "test"):
+        if not counts[name] and getattr(spec, name):
+            raise invalid(f"/split/{name}", f"no row of {schema.rows} is left for this part")
+    _check_folds(resolved, counts["train"], schema)
+    return resolved
+
+
+def _check_folds(spec: ResolvedSplit, rows: int, schema: Schema) -> None:
+    """Raises InvalidSpec for more folds than there can be; `rows` are those of all of them."""
+    folds = spec.folds or FOLDS
+    column = None if spec.group is None else schema.column(spec.group)
+    fewest = max(folds, 4) if spec.time is None else folds + FEWEST_LEARNED
+    if rows < fewest:
+        message = f"{rows} rows are too few for {folds} folds, which need {fewest} beside the test part"
+        raise invalid("/split/folds", f"{message}; ask for fewer, or a smaller test part")
+    if column is not None and column.values is not None and len(column.values) < folds:
+        message = f"{shown(column.name)} has {len(column.values)} different values, which are too few for {folds} folds"
+        raise invalid("/split/folds", f"{message} that keep them whole; ask for fewer")
+
+
 def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
-    """The number of rows of each part of a resolved split; approximate for a split by `group`. Of the calibration part only if it
-    has rows.
+    """The number of rows of each part of a resolved split, with folds of the last one; approximate for a split by `group`. Of the
+    calibration part only if it has rows.
 
     Raises:
         InvalidSpec: the parts do not sum to 1 or to the rows.
@@ -102,6 +180,9 @@ def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
         counts = {name: counted.get(name, 0) for name in SPLIT_PARTS}
     else:
         counts = _counts(spec, schema.rows)
+    if spec.kind == "k_fold":
+        validation = counts["train"] // ((spec.folds or FOLDS) + (spec.time is not None))
+        counts |= {"train": counts["train"] - validation, "validation": validation}
     return {name: count for name, count in counts.items() if count or name != CALIBRATION}
 
 
@@ -119,9 +200,11 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
     """The rows of each part. Shuffling uses a generator of its own.
 
     Raises:
-        InvalidData: a row lacks the value to split by, or the training part is empty.
+        InvalidData: a row lacks the value to split by, or the training part or a fold is empty.
     """
     rows = len(table)
+    if spec.kind == "k_fold":
+        return _in_folds(spec, table, rows)
     if spec.column is not None:
         made = _by_column(plain(table.columns[spec.column]), spec.column)
     elif spec.group is not None:
@@ -129,10 +212,42 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
     else:
         counts = _counts(spec, rows)
         rows_of = _order(spec, table, rows).split([counts[name] for name in SPLIT_PARTS])
-        made = Split(**dict(zip(SPLIT_PARTS, rows_of, strict=True)))
+        made = _of_parts(*rows_of)
     if not len(made.train):
         raise InvalidData("the split leaves no row to train on")
     return made
+
+
+def _in_folds(spec: ResolvedSplit, table: Table, rows: int) -> Split:
+    folds, by_group = spec.folds or FOLDS, None if spec.group is None else plain(table.columns[spec.group])
+    if by_group is None:
+        counts = _counts(spec, rows)
+        ordered = _order(spec, table, rows).split([counts[name] for name in ("train", CALIBRATION, "test")])
+        rest, calibration, test = ordered
+    else:
+        parts = _by_group(spec, by_group, rows)
+        rest, calibration, test = parts.train, parts.calibration, parts.test
+    if by_group is not None:
+        _, groups = np.unique(_codes(by_group), return_inverse=True)
+        fold_of = of_groups(groups[rest.numpy()], _shuffled(spec, groups.max(initial=-1) + 1).numpy(), folds)
+    elif spec.stratify is not None:
+        fold_of = in_turn(_codes(plain(table.columns[spec.stratify]))[rest.numpy()], folds)
+    elif spec.time is not None:
+        fold_of = in_blocks(len(rest), folds + 1) - 1  # no network is validated by the first block
+    else:
+        fold_of = in_blocks(len(rest), folds)
+    of_row = torch.from_numpy(fold_of)
+    made = tuple(
+        Fold(rest[of_row < fold] if spec.time is not None else rest[of_row != fold], rest[of_row == fold])
+        for fold in range(folds)
+    )
+    for number, fold in enumerate(made, 1):
+        if len(fold.train) < FEWEST_LEARNED or not len(fold.validation):
+            name = "" if spec.group is None else f" if rows of equal {shown(spec.group)} stay together"
+            rows_of_fold = f"{len(fold.train)} to learn from, {len(fold.validation)} to validate"
+            what = f"fold {number} of {folds} has too few rows{name}: {rows_of_fold}"
+            raise InvalidData(f"{what}; ask for fewer folds, or a smaller test part")
+    return Split(rest, rest[of_row >= 0], test, calibration, folds=made)
 
 
 def _order(spec: ResolvedSplit, table: Table, rows: int) -> torch.Tensor:
@@ -175,7 +290,12 @@ def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
     part_of_group = np.empty(len(order), np.int64)
     part_of_group[order] = np.searchsorted(cuts, np.cumsum(shuffled) - shuffled / 2, side="left")
     part = part_of_group[groups]
-    return Split(**{name: torch.from_numpy(np.flatnonzero(part == at)) for at, name in enumerate(SPLIT_PARTS)})
+    return _of_parts(*(torch.from_numpy(np.flatnonzero(part == at)) for at in range(len(SPLIT_PARTS))))
+
+
+def _of_parts(train: torch.Tensor, validation: torch.Tensor, calibration: torch.Tensor, test: torch.Tensor) -> Split:
+    """The parts in the order of `SPLIT_PARTS`."""
+    return Split(train, validation, test, calibration)
 
 
 def _codes(column: Numbers | Texts) -> Numbers:
@@ -191,7 +311,7 @@ def _by_column(column: Numbers | Texts, name: str) -> Split:
         row = int(unknown[0])
         found = f"{shown(name)} is {shown(texts[row])} in row {row + 1}"
         raise InvalidData(f"{found}; train, validation, calibration or test is expected")
-    return Split(**{part: torch.from_numpy(np.flatnonzero(texts == part)) for part in SPLIT_PARTS})
+    return _of_parts(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in SPLIT_PARTS))
 
 
 def _check_times(column: Column) -> None:
@@ -228,6 +348,20 @@ def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
         total += named.get(name, 0) / whole
         cuts.append(min(round(rows * total), rows))
     return {name: cuts[i + 1] - cuts[i] for i, name in enumerate(SPLIT_PARTS)}
+
+
+def _check_kind(spec: SplitSpec) -> None:
+    """Raises InvalidSpec for fields that the kind of split does not have."""
+    if spec.kind == "k_fold":
+        for name in ("train", "validation"):
+            if getattr(spec, name) is not None:
+                message = "with k_fold all rows outside of `test` and `calibration` are learned from, and validate: leave it out"
+                raise invalid(f"/split/{name}", message)
+        if spec.column is not None:
+            raise invalid("/split/column", "a column that names the parts makes no folds; use `group`, or kind holdout")
+    for name in ("folds", "final"):
+        if spec.kind != "k_fold" and getattr(spec, name) is not None:
+            raise invalid(f"/split/{name}", 'it is for folds, and this split has none; set split.kind to "k_fold"')
 
 
 def _check_columns(spec: SplitSpec, schema: Schema) -> None:

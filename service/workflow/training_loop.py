@@ -23,8 +23,8 @@ def train(
     report: Report,
     after_step: AfterStep | None = None,
     saved: State | None = None,
-) -> None:
-    """Trains the network in place.
+) -> int:
+    """Trains the network in place. Returns the epoch whose weights it has then, 0 for none.
 
     Args:
         parts: the examples of `train` and `validation`.
@@ -40,6 +40,7 @@ def train(
     run = TrainingRun(learner, parts["train"])
     if saved is not None:
         run.load(saved)
+    trained = run.epoch - 1
     while run.epoch <= learner.settings.epochs:
         with divergence(learner, run.epoch):
             losses = {"train_loss": _train_epoch(run, after_step)}
@@ -48,6 +49,7 @@ def train(
                 losses["validation_loss"], watched = evaluate(learner, parts["validation"])
         check_finite(run.epoch, losses)
         report(run.epoch, losses)
+        trained = run.epoch
         with divergence(learner, run.epoch):
             learner.schedule.after_epoch(losses.get("validation_loss", losses["train_loss"]))
         if run.stopper.ends(losses | watched, learner.judged) or run.budget.spent:
@@ -57,6 +59,7 @@ def train(
         learner.network.load_state_dict(learner.averaged.module.state_dict())
     run.stopper.restore_best(learner.network)
     learner.network.eval()
+    return trained - run.stopper.waited
 
 
 def _train_epoch(run: TrainingRun, after_step: AfterStep | None) -> float:

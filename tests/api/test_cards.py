@@ -49,7 +49,7 @@ def test_a_card_is_markdown_and_a_page(http: httpx.Client, line: dict[str, Any])
     made = until(lambda: page_with_plots(http, "line"), 300)
     assert made.headers["Content-Type"] == "text/html; charset=utf-8"
     assert made.headers["Content-Security-Policy"] == POLICY
-    assert len(re.findall(r'<img src="data:image/png;base64,[\w+/]+=*" alt=', made.text)) == 6
+    assert len(re.findall(r'<img src="data:image/png;base64,[\w+/]+=*" alt=', made.text)) == 7
     assert http.get(card("line"), headers={"Accept": "text/html,*/*;q=0.8"}).text == made.text
     assert http.get(card("line"), headers={"Accept": "text/html"}).headers["Content-Security-Policy"] == POLICY
 

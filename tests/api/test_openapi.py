@@ -11,11 +11,14 @@ import httpx
 import jsonschema_rs
 import pytest
 
+from service.api.schemas.bodies import SWEEP_EXAMPLE
 from service.api.schemas.upload import OFFSET_STREAM
 from tests.api.conftest import ended
 from tests.harness.pictures import picture, zip_of
 from tests.harness.server import Server
+from tests.harness.until import until
 
+ENDLESS = {**SWEEP_EXAMPLE, "training": {"epochs": 10_000_000, "batch_size": "full"}}
 Operation = tuple[str, str, dict[str, Any]]
 
 
@@ -134,6 +137,10 @@ def test_the_examples_work_in_sequence(
     values["sweep_id"] = send("post", "/v1/sweeps").json()["id"]
     for path in ("", "/{sweep_id}"):
         send("get", "/v1/sweeps" + path)
+    until(lambda: http.get(f"/v1/sweeps/{values['sweep_id']}").json()["best"], 120)
+    values["plot"] = "history.json"
+    send("get", "/v1/sweeps/{sweep_id}/plots/{plot}")
+    values |= {"plot": "data.json", "sweep_id": http.post("/v1/sweeps", json=ENDLESS).json()["id"]}
     for verb in ("pause", "resume", "cancel"):
         send("post", f"/v1/sweeps/{{sweep_id}}/{verb}")
     values["version"] = str(http.get("/v1/models/line").json()["latest"])

@@ -65,6 +65,13 @@ def test_the_best_of_the_trials_becomes_the_only_version(http: httpx.Client) -> 
     manifest = http.get("/v1/models/searched/versions/1").json()
     assert manifest["spec"]["optimizer"]["lr"] == sweep["best"]["values"]["optimizer.lr"]
     assert manifest["spec"]["loss"]["name"] == sweep["best"]["values"]["loss.name"]
+    plots = f"/v1/sweeps/{made['id']}/plots"
+    for name, media_type in {"history.png": "image/png", "parallel_coordinates.svg": "image/svg+xml"}.items():
+        drawn = http.get(f"{plots}/{name}")
+        assert drawn.status_code == 200 and drawn.headers["content-type"] == media_type
+    few, unknown = http.get(f"{plots}/importance"), http.get(f"{plots}/histories")
+    assert (few.status_code, few.json()["code"]) == (404, "not_available") and "8 trials" in few.json()["detail"]
+    assert unknown.status_code == 404 and "did you mean 'history'" in unknown.json()["detail"]
     jobs = jobs_of(http, made["id"])
     assert [each["sweep"]["number"] for each in jobs] == [1, 2, 3, 4, sweep["best"]["number"]]
     assert [each["sweep"]["winner"] for each in jobs] == [False] * 4 + [True]

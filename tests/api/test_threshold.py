@@ -98,3 +98,8 @@ def test_a_training_that_goes_on_chooses_its_own(http: httpx.Client, manifest: d
     train(http, "costly-no-more", **again)
     found = http.get("/v1/models/costly-no-more/versions/1").json()
     assert "threshold" not in found and "threshold" not in found["signature"]["outputs"][0]
+
+
+def test_what_is_explained_is_the_class_that_the_threshold_decides(http: httpx.Client, wanted: list[str]) -> None:
+    answer = http.post(f"/v1/models/{NAME}:explain", json={"instances": ROWS}).raise_for_status().json()
+    assert answer["explained"] == wanted

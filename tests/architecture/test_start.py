@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"torchmetrics", "polars", "altair", "vl_convert", "psycopg", "obstore"}
+SLOW = {"torchmetrics", "polars", "optuna", "altair", "vl_convert", "psycopg", "obstore"}
 COMPILER = {"torch._dynamo", "sympy"}  # torch.compile and its library for symbols: 80 MB
 START = """
 import asyncio, os, sys

@@ -29,6 +29,9 @@ def test_a_table_is_searched(run: Run, houses: Path) -> None:
     assert "trials_by_status" in shown.out and "succeeded: 2" in shown.out
     watched = run("sweeps", "watch", sweep["id"], "--json")
     assert json.loads(watched.out)["result"] == {"model_name": "swept-houses", "version": 1}
+    saved = run("sweeps", "plot", sweep["id"], "history", "--out", houses.with_suffix(".svg"))
+    assert saved.status == 0 and houses.with_suffix(".svg").read_text().startswith("<svg")
+    assert run("sweeps", "plot", sweep["id"], "history", "--out", "history.pdf").status == 2
     trial = json.loads(watched.out)["trials"][0]["job_id"]
     assert "a trial of a sweep" in run("jobs", "watch", trial).out
 

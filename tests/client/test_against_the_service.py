@@ -125,6 +125,7 @@ def test_a_sweep_as_an_object(server: Server) -> None:
         sweep = client.search(spec, search, method="grid", objective="train_loss")
         version = sweep.wait()
         assert (version.name, version.version) == ("object", 1) and sweep.status == "succeeded"
+        assert sweep.plot("history").startswith(b"\x89PNG")
         winner, *trials = sweep.jobs()
         assert winner.wait().version == 1
         with pytest.raises(ModelwrightError, match="is a trial of a sweep"):

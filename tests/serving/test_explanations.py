@@ -33,6 +33,14 @@ class Steps(nn.Module):
         return (features[:, :1] * 3).round() + (features[:, 1:2] > 0)
 
 
+class InPlace(nn.Module):
+    """Changes what its gradient would be made from."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[n, 1]."""
+        return features.exp().mul_(2).sum(dim=1, keepdim=True)
+
+
 class Product(nn.Module):
     """The product of two columns; a third is not seen."""
 
@@ -131,6 +139,12 @@ def test_without_gradients_it_samples_orders_of_the_inputs() -> None:
     assert torch.equal(again.shares, found.shares)
 
 
+def test_a_model_that_computes_in_place_is_explained_by_sampling() -> None:
+    found = explain(warm(InPlace(), 2), torch.tensor([[1.0, 0.0]]), row_of(torch.zeros(2)), None)
+    assert found.method == "sampling_shapley"
+    assert found.shares[0, 0].tolist() == pytest.approx([2 * (math.e - 1), 0], abs=1e-5)
+
+
 @pytest.mark.parametrize("method", ["integrated_gradients", "sampling_shapley"])
 def test_two_inputs_that_act_together_share_equally(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if method == "sampling_shapley":
@@ -202,6 +216,15 @@ def test_every_type_of_column_and_task_is_explained_additively(target: str | lis
     off = (found.shares.sum(dim=2) - wanted).abs()
     assert (off <= torch.clamp(RELATIVE * wanted.abs(), min=ABSOLUTE * unit) + 1e-5).all()
     assert found.shares.abs().sum() > 0 and math.isfinite(found.shares.sum())
+
+
+def test_the_explained_class_is_the_one_that_a_threshold_decides() -> None:
+    learned = train(spec("dear", training={"epochs": 15})).learned
+    model, output = learned.model.requires_grad_(False), learned.signature.outputs[0]
+    for threshold, wanted in ((0.0, 1), (1.0, 0)):
+        decided = learned.signature.model_copy(update={"outputs": [output.model_copy(update={"threshold": threshold})]})
+        found = explain(Warm(model, decided), _rows(learned), learned.baseline, None)
+        assert found.which.tolist() == [[wanted] * 5]
 
 
 def _rows(learned: Any) -> Tensor:

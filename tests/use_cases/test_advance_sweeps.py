@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import text
 
 from model_store import Store
 from service.jobs.database import open_database
@@ -107,6 +108,25 @@ def test_the_figures_of_a_version_whose_attempt_could_not_say_them(sweeping: Swe
     trial = sweeping.steps.sweep(sweeping.id).trials[0]
     assert trial.objective == 0.25 and trial.result is not None
     assert trial.result["metrics"] == {"train": {}, "validation": {"r2": 0.5}}
+
+
+def test_a_version_that_was_deleted_has_no_figures(sweeping: Sweeping) -> None:
+    sweeping.begin(keep_versions=True)
+    sweeping.finish({"version": 7})
+    sweeping.advance()
+    assert (sweeping.steps.sweep(sweeping.id).trials[0].error or {})["code"] == "no_objective"
+
+
+def test_a_sweep_whose_records_are_lost_fails(sweeping: Sweeping) -> None:
+    rows = {"kind": "rows", "records": [{"x": float(at), "y": at * 0.7} for at in range(40)], "target": "y"}
+    sweeping.begin(data=rows)
+    for _ in range(2):
+        sweeping.finish(loss(0.5))
+    with sweeping.engine.connect() as connection, connection.begin():
+        connection.execute(text("UPDATE sweeps SET records = '[]'"))
+    assert sweeping.advancer.advance_all()
+    sweep = sweeping.steps.sweep(sweeping.id)
+    assert sweep.status is SweepStatus.FAILED and (sweep.error or {})["code"] == "journal_damaged"
 
 
 def test_a_sweep_without_a_figure_fails_with_the_reason(sweeping: Sweeping) -> None:

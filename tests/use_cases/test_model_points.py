@@ -53,3 +53,36 @@ def test_curves_of_one_part_have_the_same_rows_and_different_classes() -> None:
         check(TRUE, other)
     with pytest.raises(ValueError, match="/curves/curves: "):
         check(TRUE, TRUE)
+
+
+DEPENDENCE: dict[str, Any] = {
+    "part": "test",
+    "rows": 4,
+    "answers": [0, 2],
+    "inputs": [{"input": "x", "values": [1.0, 2.0], "means": [[0.5, None], [0.25, 0.5]]}],
+}
+
+
+def check_dependence(**changed: Any) -> None:
+    """Checks points that have this partial dependence."""
+    rows = {"features": {"x": []}, "part": [], "truth": [], "prediction": [], "probability": []}
+    points = Points.model_validate({**rows, "dependence": {**DEPENDENCE, **changed}})
+    check_points(points, Signature.model_validate(SIGNATURE))
+
+
+@pytest.mark.parametrize(
+    ("changed", "at"),
+    [
+        ({"answers": [0, 3]}, "/dependence/answers: expected different positions below 3"),
+        ({"answers": [1, 1]}, "/dependence/answers: "),
+        ({"answers": [1]}, "/dependence/inputs/0/means: expected 1 lists of 2 numbers"),
+        ({"inputs": [{**DEPENDENCE["inputs"][0], "values": [1.0, 2.0, 3.0]}]}, "/dependence/inputs/0/means: "),
+        ({"inputs": [{**DEPENDENCE["inputs"][0], "values": ["a", "b"]}]}, "/dependence/inputs/0/values: "),
+        ({"inputs": [{**DEPENDENCE["inputs"][0], "input": "y"}]}, "/dependence/inputs: "),
+        ({"inputs": DEPENDENCE["inputs"] * 2}, "/dependence/inputs: "),
+    ],
+)
+def test_a_partial_dependence_is_that_of_the_model(changed: dict[str, Any], at: str) -> None:
+    check_dependence()
+    with pytest.raises(ValueError, match=at):
+        check_dependence(**changed)

@@ -44,6 +44,10 @@ def request(plot: str | None, task: str) -> dict[str, Any]:
         points["curves"] = {"part": "train", "curves": [curve(position) for position in range(len(NAMES))]}
         bins = {"rows": [0] * 14 + [4], "confidence": [0.0] * 14 + [0.97], "right": [0] * 14 + [3]}
         points["reliability"] = {"part": "train", "bins": bins}
+    lines = [[0.1 * place for place in range(len(NAMES))]] * (1 if classes is None else 2)
+    depends = [{"input": name, "values": NAMES, "means": lines} for name in NAMES[:8]]
+    about = {"part": "train", "rows": 4, "answers": list(range(len(lines)))}
+    points["dependence"] = about | {"inputs": depends}
     inputs = [{"name": name, "type": "category", "categories": sorted(NAMES)} for name in NAMES]
     output = {"name": NAMES[6], "type": "number" if classes is None else "class", "classes": classes}
     confusion = {} if classes is None else {"test": [[1] * len(NAMES)] * len(NAMES)}

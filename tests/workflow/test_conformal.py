@@ -11,8 +11,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.workflow.conformal import MOST_SCORES, Conformal, check_scores, conformal, intervals, kept, sets
+from service.workflow.conformal import (
+    MOST_SCORES,
+    Conformal,
+    check_scores,
+    conformal,
+    intervals,
+    kept,
+    sets,
+    with_coverage,
+)
 from service.workflow.errors import InvalidSpec, NoIntervals
+from service.workflow.evaluation import Evaluation
 from service.workflow.signature import Output, Signature
 from service.workflow.spec import parse, parse_resolved
 from service.workflow.split import Split
@@ -204,3 +214,18 @@ def test_scores_that_are_not_of_the_model_are_found(wrong: dict[str, Any]) -> No
     of = Conformal.model_validate({"method": "absolute_residual", "rows": 4, "scores": [[0.1, 0.2]]} | wrong)
     with pytest.raises(ValueError, match=r"^/conformal"):
         check_scores(of, NUMBER)
+
+
+def test_numbers_at_the_end_of_what_a_float64_holds_make_no_wrong_interval() -> None:
+    answers, truth = (
+        torch.full((20, 1), 1.7e308, dtype=torch.float64),
+        torch.full((20, 1), -1.7e308, dtype=torch.float64),
+    )
+    nothing, rows = torch.arange(0), torch.arange(20)
+    assert conformal(NUMBER, answers, truth, Split(nothing, nothing, nothing, rows)) is None
+    of = calibrated(NUMBER, answers, answers - 1e307)
+    low, high = intervals(answers.numpy(), np.array(of.quantiles(0.9)))
+    assert (low < answers.numpy()).all() and (high > answers.numpy()).all()
+    evaluation = Evaluation({"test": {}}, {})
+    found = with_coverage(evaluation, of, NUMBER, answers, answers, Split(nothing, nothing, rows, rows)).metrics["test"]
+    assert found["coverage"] == 1

@@ -61,6 +61,19 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         optimizer=MOMENTUM,
         scheduler={"name": "OneCycleLR", "max_lr": 0.05, "total_steps": 20, "interval": "step"},
     ),
+    "a bag of folds": spec("kind", model=NETWORK, split={"kind": "k_fold", "folds": 3}, training={"epochs": 3}),
+    "folds, then all rows": spec(
+        "price",
+        model={"kind": "tabm", "width": 16, "members": 4, "dropout": 0.1},
+        optimizer=MOMENTUM,
+        split={"kind": "k_fold", "folds": 2, "final": "refit"},
+        training={"early_stopping": STOPPING, "epochs": 12, "max_samples": 4000},
+    ),
+    "windows of time, averaged weights": spec(
+        "dear",
+        split={"kind": "k_fold", "folds": 2, "time": "sold", "final": "bag", "test": 0},
+        training={"ema": {"decay": 0.9}, "epochs": 4},
+    ),
 }
 
 
@@ -225,6 +238,7 @@ def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
         spec("price", optimizer={"name": "Muon"}),
         spec("price", training={"ema": {"decay": 0.9}}),
         spec("price", scheduler={"name": "LinearLR"}),
+        spec("price", split={"kind": "k_fold"}),
     ):
         with pytest.raises(CheckpointUnfit):
             train(other, saved=CheckpointFolder(tmp_path, sync).load().state)

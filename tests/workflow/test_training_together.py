@@ -232,9 +232,10 @@ def test_specs_are_of_one_shape_if_only_what_may_differ_differs() -> None:
         ({"scheduler": {"name": "OneCycleLR", "max_lr": 0.05, "total_steps": 9}}, "momentum"),
         ({"training": {"ema": {"decay": 0.9}}}, "ema"),
         ({"training": {"accumulation_steps": 2}}, "accumulation_steps"),
-        ({"training": {"precision": "bfloat16"}}, "bfloat16"),
+        ({"training": {"precision": "bfloat16"}}, "precision"),
         ({"training": {"max_samples": 100}}, "max_samples"),
         ({"training": {"freeze": ["0.*"]}}, "freeze"),
+        ({"initial": "m@1"}, "initial"),
     ],
 )
 def test_what_is_only_trained_alone_says_why(parts: dict[str, Any], reason: str) -> None:

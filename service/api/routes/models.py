@@ -184,11 +184,10 @@ def state_dict(
 async def plots(
     service: Service, name: str, version: str, plot: str, accept: Annotated[str, Header()] = "*/*"
 ) -> Response:
-    """`data`, `predictions`, `residuals`, `learning_curve`, `importance`, `parameters`, `filters`, `confusion`, `roc`,
-    `precision_recall` or `calibration`, as far as the model has them: the manifest lists its `plots`. A suffix `.png`, `.svg` or
-    `.json` takes
-    precedence over Accept."""
-    plot, format_ = _format(plot, accept)
+    """`data`, `predictions`, `residuals`, `learning_curve`, `importance`, `partial_dependence`, `parameters`, `filters`,
+    `confusion`, `roc`, `precision_recall` or `calibration`, as far as the model has them: the manifest lists its `plots`. A
+    suffix `.png`, `.svg` or `.json` takes precedence over Accept."""
+    plot, format_ = format_of(plot, accept)
     found = await service.pools.reading.run(service.store.resolve, name, version)
     drawn = await draw(service.plots, service.store, found, plot, format_)
     return Response(drawn, media_type=FORMATS[format_])
@@ -248,7 +247,7 @@ def _forget_artifacts(service: Services, records: Iterable[Record | None]) -> No
     service.exports.forget(digests)
 
 
-def _format(plot: str, accept: str) -> tuple[str, str]:
+def format_of(plot: str, accept: str) -> tuple[str, str]:
     """The plot's name, and its format, by its suffix or else by the Accept header."""
     stem, _, suffix = plot.rpartition(".")
     if stem and suffix not in FORMATS:

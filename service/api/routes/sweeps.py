@@ -1,17 +1,19 @@
 """Sweeps: search the settings of a training, follow, cancel, pause, resume."""
 
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
 
 from service.access.audit import record_change
 from service.api.dependencies import Caller, Service, Services
 from service.api.pagination import After, Limit
 from service.api.problems import PROBLEMS
+from service.api.routes.models import FORMATS, format_of
 from service.api.routes.training_jobs import Body, IdempotencyKey, own_keys
 from service.api.routing import TrainRoute, pool
 from service.api.schemas.answer import Page, page
-from service.api.schemas.bodies import sweep_body
+from service.api.schemas.bodies import file_answer, sweep_body
 from service.api.schemas.sweep import Sweep, SweepWithTrials, sweep_document, sweep_with_trials
 from service.jobs import sweep as sweeps
 from service.jobs.sweep import SweepStatus
@@ -71,6 +73,21 @@ def pause(service: Service, sweep_id: str) -> SweepWithTrials:
 def resume(service: Service, sweep_id: str) -> SweepWithTrials:
     """Lets its trials go on from their checkpoints."""
     return _change(service, service.sweeps.resume_sweep, "sweep.resumed", sweep_id)
+
+
+@router.get(
+    "/{sweep_id}/plots/{plot}",
+    summary="Draw a plot of a sweep",
+    response_class=Response,
+    responses=file_answer("The plot.", *FORMATS.values()),
+)
+async def plots(service: Service, sweep_id: str, plot: str, accept: Annotated[str, Header()] = "*/*") -> Response:
+    """`history`, `parallel_coordinates` or `importance` (of the settings), of the trials that have succeeded so far. A suffix
+    `.png`, `.svg` or `.json` takes precedence over Accept."""
+    plot, format_ = format_of(plot, accept)
+    sweep = await service.pools.reading.run(service.sweeps.sweep, sweep_id)
+    drawn = await service.sweep_plots.draw(sweep, plot, format_)
+    return Response(drawn, media_type=FORMATS[format_])
 
 
 def _change(service: Services, ask: Callable[[str], sweeps.Sweep], what: str, sweep_id: str) -> SweepWithTrials:

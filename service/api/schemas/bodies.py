@@ -72,13 +72,7 @@ def spec_body() -> dict[str, Any]:
 
 def sweep_body() -> dict[str, Any]:
     """The body of a sweep: the fields of a training spec, and those of the search beside them."""
-    schema = {
-        "type": "object",
-        "allOf": [{"$ref": "#/components/schemas/SweepSettings"}],
-        "required": ["model_name", "data", "search"],
-        "description": "the fields of TrainingSpec, and beside them those of SweepSettings",
-    }
-    return json_body(schema, SWEEP_EXAMPLE)
+    return json_body({"$ref": "#/components/schemas/SweepSpec"}, SWEEP_EXAMPLE)
 
 
 def file_body(*media_types: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ export const TITLES = {
   precision_recall: "Precision and recall",
   calibration: "Calibration",
   importance: "Importance of the inputs",
+  partial_dependence: "Partial dependence",
   data: "Data",
   filters: "Filters",
   parameters: "Parameters",
@@ -25,6 +26,7 @@ const MEANINGS = {
   roc: "true positives over false positives at every threshold",
   precision_recall: "precision over recall at every threshold",
   calibration: "how often predictions of a probability come true",
+  partial_dependence: "how the mean answer changes with one input, the others staying as they are",
   importance: "how much worse the model is without each input",
 };
 

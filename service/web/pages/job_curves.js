@@ -14,7 +14,8 @@ export function Curves({ job, history, query }) {
   const chosen = metrics.includes(query.metric) ? query.metric : metrics[0];
   const log = query.log === "1";
   const curves = useMemo(() => curvesOf(series, chosen), [series, chosen]);
-  const best = useMemo(() => bestOf(series, chosen), [series, chosen]);
+  const inFolds = job.spec?.split?.kind === "k_fold";
+  const best = useMemo(() => (inFolds ? null : bestOf(series, chosen)), [series, chosen, inFolds]);
   const change = (changes) => go(["jobs", job.id], { ...query, ...changes }, { replace: true });
   return html`<section class="sheet" aria-label="Learning curves">
     <div class="heading">
@@ -33,7 +34,7 @@ export function Curves({ job, history, query }) {
     <${Failure} error=${seriesError} />
     ${series.epoch.length > 0
       ? html`<${Curve} x=${series.epoch} series=${curves} log=${log} xLabel="Epoch" height=${320} mark=${best?.epoch} label=${inWords(series, curves, chosen)} />
-          <p class="quiet small">${best ? bestInWords(best, series) : ""} Drag across the curves to look closer; a double click shows all again.</p>`
+          <p class="quiet small">${inFolds ? "The networks of the folds are trained one after another." : best ? bestInWords(best, series) : ""} Drag across the curves to look closer; a double click shows all again.</p>`
       : !seriesError && html`<p class="quiet">${job.finished_at ? "It ended before its first epoch." : "They begin with the first epoch."}</p>`}
   </section>`;
 }

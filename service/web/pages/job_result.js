@@ -31,7 +31,7 @@ export function JobResult({ job }) {
 // A trial of a sweep publishes no version: its sweep trains the best settings again.
 function TrialResult({ job }) {
   return html`<section class="sheet" aria-label="Result">
-    <h2>Result: trial ${job.sweep.number} of sweep ${job.sweep.id}</h2>
+    <h2>Result: trial ${job.sweep.number} of <a href=${link(["sweeps", job.sweep.id])}>its sweep</a></h2>
     <p class="quiet">It has no version: the sweep trains the best settings again, and publishes those.</p>
     <${Metrics} metrics=${job.result.metrics ?? {}} />
   </section>`;

@@ -5,7 +5,7 @@ import { plain, variants, written } from "../core/schema.js";
 import { Features, Target } from "./train_columns.js";
 import { Auto, Form, Group, Variant } from "./train_fields.js";
 
-const FIRST = ["model_name", "notes", "license"];
+const FIRST = ["model_name", "effort", "notes", "license"];
 const SECTIONS = ["model", "training", "loss", "optimizer", "scheduler", "split", "preprocessing"];
 const OPEN = ["model", "training"];
 const MAIN = { training: ["epochs", "batch_size", "max_seconds", "seed", "early_stopping"] };
@@ -17,6 +17,7 @@ export function SpecForm({ schema, spec, change }) {
   const about = (name) => ({ name, schema: fields[name], value: spec[name], set: (next) => change(name, next), pointer: `/${name}`, required: schema.required?.includes(name) });
   return html`<section class="sheet">
       <${Auto} ...${about("model_name")} />
+      ${fields.effort && html`<${Auto} ...${about("effort")} />`}
       <details open=${["notes", "license"].some((each) => spec[each] !== undefined)}>
         <summary>Notes and license</summary>
         <${Auto} ...${about("notes")} />

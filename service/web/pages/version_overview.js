@@ -10,6 +10,7 @@ import { useSignal } from "../core/signal.js";
 import { Code } from "../parts/code.js";
 import { MetricName } from "../parts/metric.js";
 import { Plot } from "../parts/plot.js";
+import { VersionFolds } from "./version_folds.js";
 import { VersionGroups } from "./version_groups.js";
 import { VersionImportance } from "./version_importance.js";
 
@@ -34,6 +35,7 @@ export function VersionOverview({ name, manifest, path }) {
         <${Plot} path=${`${path}/plots/predictions.png`} label=${`${name}, version ${manifest.version}: ${meaningOf("predictions")}`} missing=${html`<p class="quiet">Not recorded.</p>`} />
       </section>
     </div>
+    <${VersionFolds} folds=${manifest.folds} split=${spec.split} />
     <${VersionGroups} slices=${manifest.slices} />
     <section class="sheet"><h2>Inputs</h2><${Columns} columns=${signature.inputs} ranges=${manifest.ranges} label="Inputs" /></section>
     <section class="sheet"><h2>Importance of the inputs</h2><${VersionImportance} importance=${manifest.importance} /></section>

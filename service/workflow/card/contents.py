@@ -1,6 +1,6 @@
 """What a model card contains, in order."""
 
-from service.workflow.card import columns, data, groups, importance, intervals, lineage, training, usage
+from service.workflow.card import columns, data, folds, groups, importance, intervals, lineage, training, usage
 from service.workflow.card.document import Block, Code, Document, Items, Notes, Paragraph, Picture, Section, Table, Text
 from service.workflow.card.recorded import NOT_RECORDED, find, mapping, shown, text, values
 from service.workflow.card.subject import Subject
@@ -11,6 +11,7 @@ PLOTS = {
     "residuals": "What the predictions miss",
     "learning_curve": "Learning curve",
     "importance": "How much worse the model is without each input",
+    "partial_dependence": "The mean answer over the values of single inputs",
     "parameters": "Values of the parameters",
     "filters": "Filters of the first convolution",
     "confusion": "Confusion matrix",
@@ -32,6 +33,7 @@ def document(subject: Subject) -> Document:
         Section("Outputs", columns.outputs(subject.manifest)),
         Section("Model and training", training.blocks(subject.manifest)),
         Section("Metrics", training.metrics(subject.manifest)),
+        *([Section("Folds", folds.blocks(subject.manifest))] if mapping(subject.manifest, "folds") else []),
         *([Section("Intervals", intervals.blocks(subject.manifest))] if mapping(subject.manifest, "conformal") else []),
         Section("Metrics by group", groups.blocks(subject.manifest)),
         Section("Importance of the inputs", importance.blocks(subject.manifest)),

@@ -47,6 +47,12 @@ def _parts(manifest: Mapping[str, Any]) -> list[Block]:
 
 
 def _how(split: Mapping[str, Any]) -> str:
+    if split.get("kind") == "k_fold":
+        return f"{_divided(split)} What is not in the part test was divided into {text(split, 'folds')} folds."
+    return _divided(split)
+
+
+def _divided(split: Mapping[str, Any]) -> str:
     for by, how in {
         "column": "The column {} says which part each row belongs to.",
         "time": "The parts follow each other in the order of the column {}.",

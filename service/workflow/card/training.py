@@ -130,6 +130,8 @@ def _threshold(manifest: Mapping[str, Any]) -> list[Text]:
 
 def _loop(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Text]:
     epochs = f"{text(manifest, 'training', 'epochs')} of at most {text(settings, 'epochs')}"
+    if mapping(manifest, "folds"):
+        epochs = f"{text(manifest, 'training', 'epochs')} of all networks together, {text(settings, 'epochs')} of one at most"
     items: list[Text] = [
         f"Epochs: {epochs}, in {text(manifest, 'training', 'seconds')} seconds; rows in a batch: {text(settings, 'batch_size')}.",
         f"Seed: {text(settings, 'seed')}; precision: {text(settings, 'precision')}; device: {text(settings, 'device')}.",

@@ -12,6 +12,7 @@ PLOTS = (
     "residuals",
     "learning_curve",
     "importance",
+    "partial_dependence",
     "parameters",
     "filters",
     "confusion",
@@ -33,6 +34,8 @@ def available(signature: Signature, points: Points, *, confused: bool, important
         missing.add("filters")
     if not important:
         missing.add("importance")
+    if points.dependence is None:
+        missing.add("partial_dependence")
     if not confused:
         missing.add("confusion")
     if points.curves is None or not points.curves.curves:

@@ -12,7 +12,8 @@ from service.workflow.signature import Signature
 
 @dataclass(frozen=True)
 class ChartData:
-    """The data of all charts. `rows` has the number of rows of each part, as far as it is known."""
+    """The data of all charts. `rows` has the number of rows of each part, as far as it is known; `folds` the epochs of each
+    fold's network, if there are folds, with which the history begins."""
 
     signature: Signature
     points: Points
@@ -20,6 +21,7 @@ class ChartData:
     confusion: Mapping[str, list[list[int]]]
     rows: Mapping[str, int] = field(default_factory=dict)
     importance: Importance | None = None
+    folds: Sequence[int] = ()
 
     @property
     def targets(self) -> list[TargetPoints]:

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from itertools import accumulate
 from typing import Any
 
 import altair as alt
@@ -20,7 +21,8 @@ LOSS = "_loss"
 
 
 def learning_curve(of: ChartData) -> Chart:
-    """The losses over the epochs, in the trained scale; the epoch of the lowest validation loss is marked."""
+    """The losses over the epochs, in the trained scale; the epoch of the lowest validation loss is marked, or with folds where
+    each network begins."""
     series = _series(of)
     losses = [loss for points in series.values() for _, loss in points]
     last = max((epoch for epoch in of.history["epoch"] if epoch is not None), default=0)
@@ -28,6 +30,11 @@ def learning_curve(of: ChartData) -> Chart:
     axis = alt.Axis(format="~d", tickMinStep=1)
     x, y = alt.X("epoch:Q", title="epoch", axis=axis, scale=alt.Scale(zero=False, nice=False)), _losses(losses)
     lines = _lines(series, x, y)
+    if of.folds:
+        begins = [{"epoch": 1 + epochs} for epochs in accumulate(of.folds) if epochs < last]
+        rules = chart(begins).mark_rule(color=GREY, strokeDash=[4, 4]).encode(x=x)
+        about += f"; the networks of {len(of.folds)} folds one after another"
+        return alt.layer(rules, *lines, title=title("Learning curve", about))
     monitored = next((series[name] for name in ("validation", "train") if series.get(name)), None)
     if monitored is None:
         return lines[0].properties(title=title("Learning curve", about))

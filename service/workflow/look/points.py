@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.workflow.data.types.names import Scalar
+from service.workflow.look.dependence import PartialDependence
 from service.workflow.look.examples import MOST_FILTERS, Count, Examples, Picture
 
 MOST_POINTS = 2000
@@ -93,7 +94,8 @@ class Reliability(BaseModel):
 class Points(BaseModel):
     """Sampled rows: the first features, the part of each row, truth and prediction of the first target, and for a class or a
     label the probability of the prediction. The same of some more targets, which versions from before have not. The histograms
-    of the parameters. And the curves and the reliability of a classification, which versions from before have not. Where values
+    of the parameters. And the curves and the reliability of a classification, and the partial dependence, which versions from
+    before have not. Where values
     have a shape: the characters of each text in the sampled rows, examples, and the filters of the first convolution."""
 
     model_config = ConfigDict(frozen=True)
@@ -107,6 +109,7 @@ class Points(BaseModel):
     parameters: list[ParameterHistogram] = []
     curves: ThresholdCurves | None = None
     reliability: Reliability | None = None
+    dependence: PartialDependence | None = None
     lengths: dict[str, list[Count]] = {}
     examples: Examples | None = None
     filters: Annotated[list[Picture], Field(max_length=MOST_FILTERS)] = []

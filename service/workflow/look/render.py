@@ -1,6 +1,6 @@
 """`python -m service.workflow.look.render HEARTBEATS FOLDER`: renders charts, described by JSON on stdin, into the folder: the
 chart `plot` as `artifact.json`, `artifact.svg` and `artifact.png`; without `plot` every chart as `artifact.<name>.png`, an empty
-file for one that the model does not have.
+file for one that the model does not have. With `sweep` it is a chart of that sweep.
 
 It is a process of its own because Altair and vl-convert are large and start threads.
 """
@@ -8,6 +8,7 @@ It is a process of its own because Altair and vl-convert are large and start thr
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -22,36 +23,43 @@ from service.workflow.signature import Signature
 # as long as all other imports together, and charts have no IRIs to check.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # the documented way to forbid an import
 
-from service.workflow.look.charts import CHARTS, describe  # noqa: E402
+from service.workflow.look.charts import CHARTS, describe, describe_sweep  # noqa: E402
+from service.workflow.look.sweep_charts import SweepData  # noqa: E402
 
 NOT_AVAILABLE = 3
 
 
 def main(heartbeats: int, folder: Path) -> int:
-    """Renders the charts. Returns the exit status, `NOT_AVAILABLE` if the model has no such chart."""
+    """Renders the charts. Returns the exit status, `NOT_AVAILABLE` if there is no such chart."""
     die_with(os.getppid())
     beat(heartbeats)
     request = orjson.loads(sys.stdin.buffer.read())
+    try:
+        if "sweep" in request:
+            _render(describe_sweep(request["plot"], SweepData(**request["sweep"])), folder)
+        elif "plot" in request:
+            _render(describe(request["plot"], _subject(request)), folder)
+        else:
+            _render_all(_subject(request), folder)
+    except NotAvailable as error:
+        sys.stderr.write(str(error))
+        return NOT_AVAILABLE
+    return 0
+
+
+def _subject(request: dict[str, Any]) -> ChartData:
+    """What the charts of a version are drawn from."""
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
     importance = request.get("importance")
-    subject = ChartData(
+    return ChartData(
         signature,
         points,
         request["history"],
         request["confusion"],
         request["rows"],
         None if importance is None else Importance.model_validate(importance),
+        request.get("folds", ()),
     )
-    if "plot" not in request:
-        _render_all(subject, folder)
-        return 0
-    try:
-        description = describe(request["plot"], subject)
-    except NotAvailable as error:
-        sys.stderr.write(str(error))
-        return NOT_AVAILABLE
-    _render(description, folder)
-    return 0
 
 
 def _render_all(subject: ChartData, folder: Path) -> None:

@@ -13,6 +13,7 @@ LIMIT = 3.0  # of the smooth clip
 LARGEST = (
     1e6  # standard deviations: only a training part of 10¹² rows has a number so far off, and its square is finite
 )
+ROWS_OF_A_BIN = 16  # at least
 NARROWEST = 1e-30  # width of a bin, whose reciprocal is finite
 
 
@@ -74,14 +75,15 @@ def smooth_clip(x: Tensor) -> Tensor:
 
 
 def bin_edges(values: Tensor, bins: int) -> Tensor:
-    """The edges of bins with about the same number of values each, ascending.
+    """The edges of bins with about the same number of values each, ascending; of at most n / 16 bins that have a width.
 
     Args:
-        values: [n, columns]; NaN is left out. A column of up to `bins` + 1 different values has an edge at each of them.
+        values: [n, columns]; NaN is left out. A column with few different values has an edge at each of them.
 
     Returns:
         [bins + 1, columns]. The last edge is repeated where there are fewer; 0 where there is no value.
     """
+    used = min(bins, max(1, len(values) // ROWS_OF_A_BIN))
     edges = values.new_zeros(bins + 1, values.shape[1])
     for at in range(values.shape[1]):
         column = values[:, at]
@@ -89,8 +91,8 @@ def bin_edges(values: Tensor, bins: int) -> Tensor:
         if not len(known):
             continue
         found = known.unique_consecutive()
-        if len(found) > bins + 1:
-            ranks = torch.linspace(0, len(known) - 1, bins + 1, dtype=torch.float64).round().to(torch.int64)
+        if len(found) > used + 1:
+            ranks = torch.linspace(0, len(known) - 1, used + 1, dtype=torch.float64).round().to(torch.int64)
             found = known[ranks].unique_consecutive()
         edges[: len(found), at] = found
         edges[len(found) :, at] = found[-1]

@@ -20,17 +20,16 @@ CAPACITY = 1024  # width × members
 # Of a number, and of all numbers together. From 50 on, torch multiplies one row by the 50 × 8 weights of each number in a
 # third of the time.
 BINS, ALL_BINS, FEWEST_BINS = 50, 2**14, 4
-ROWS_OF_A_BIN = 16
 
 
 class TabMSpec(ModelKind):
     """MLPs with shared weights and their own scalings, biases and heads, on embedded numbers; the answer is their mean.
 
     Defaults depend on the table: `width` 256 for a large one (training rows × encoded columns ≥ 2¹⁸), else 128;
-    `members` 1024 / width; `dropout` 0 for a large one, else 0.1; `bins` of each normalized number the least of 50,
-    rows / 16 and 16,384 / numbers, and 0, which is no embedding, if that is below 4. Training defaults: `batch_size` the
-    power of two below rows / 32, within 32 … 256; `epochs` 480,000,000 / (rows × (columns + width)), within 10 … 100; AdamW
-    with weight decay 0.01; early stopping watches `mean_answer_loss`.
+    `members` 1024 / width; `dropout` 0 for a large one, else 0.1; `bins` of each normalized number 16,384 / numbers, at most
+    50, and 0, which is no embedding, if that is below 4. Training defaults: `batch_size` the power of two below rows / 32,
+    within 32 … 256; `epochs` 480,000,000 / (rows × (columns + width)), within 10 … 100; AdamW with weight decay 0.01; early
+    stopping watches `mean_answer_loss`.
     """
 
     monitor: ClassVar[Monitor] = "mean_answer_loss"
@@ -52,7 +51,7 @@ class TabMSpec(ModelKind):
         members = self.members or max(1, CAPACITY // width)
         if self.bins and not inputs.normalized:
             raise invalid("/model/bins", "no feature is a normalized number, and only those have bins; leave it out")
-        bins = self.bins if self.bins is not None else _bins(rows, inputs.normalized)
+        bins = self.bins if self.bins is not None else _bins(inputs.normalized)
         return self.model_copy(update={"width": width, "members": members, "dropout": dropout, "bins": bins})
 
     def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
@@ -73,8 +72,8 @@ class TabMSpec(ModelKind):
         return TabM(inputs.features, outputs, width, made.blocks, members, dropout, head, embedding)
 
 
-def _bins(rows: int, numbers: int) -> int:
-    bins = min(BINS, rows // ROWS_OF_A_BIN, ALL_BINS // numbers) if numbers else 0
+def _bins(numbers: int) -> int:
+    bins = min(BINS, ALL_BINS // numbers) if numbers else 0
     return bins if bins >= FEWEST_BINS else 0
 
 

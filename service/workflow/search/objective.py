@@ -24,8 +24,8 @@ def minimized(objective: str) -> bool:
     return objective in LOSSES or objective.removeprefix(PART) in LOWER_IS_BETTER
 
 
-def check(objective: str, task: str, validation_rows: int) -> None:
-    """Checks that a training of this task has such a figure.
+def check(objective: str, task: str, validation_rows: int, in_folds: bool = False) -> None:
+    """Checks that a training of this task has such a figure: in folds the losses are those of several networks.
 
     Raises:
         InvalidSpec: it has none, or it is one of the test part.
@@ -37,6 +37,9 @@ def check(objective: str, task: str, validation_rows: int) -> None:
     known = [*LOSSES, *(PART + name for name in METRICS[task])]
     if objective not in known:
         raise invalid("/objective", f"unknown objective {shown(objective)} for {task}; {nearest(objective, known)}")
+    if in_folds and objective in LOSSES:
+        message = f"{objective} is that of one network, and a training in folds has several"
+        raise invalid("/objective", f"{message}: take a metric out of fold, such as {PART}{METRICS[task][0]}")
     if objective != "train_loss" and not validation_rows:
         raise invalid("/objective", "there are no validation rows: give some with split.validation, or take train_loss")
 

@@ -17,7 +17,7 @@ MOST_CHOICES = 64
 MOST_STEPS = 16  # of a path
 # A trial of other rows, or another target, has an objective that cannot be compared.
 NOT_SEARCHED = frozenset(
-    {"model_name", "data", "split", "evaluation", "priority", "webhook", "notes", "license", "initial"}
+    {"model_name", "data", "split", "effort", "evaluation", "priority", "webhook", "notes", "license", "initial"}
 )
 Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 WholeBounds = Annotated[list[int], Field(min_length=2, max_length=2)]

@@ -15,7 +15,7 @@ from service.workflow.errors import CheckpointUnfit
 from service.workflow.evaluation import Evaluation, evaluate
 from service.workflow.examples import Examples, encode_parts
 from service.workflow.heap import keep_blocks
-from service.workflow.learn import predict
+from service.workflow.learn import PREDICTED_ROWS, predict
 from service.workflow.model import Model, build_network, create_model
 from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Signature
@@ -92,7 +92,7 @@ def learn_together(
             continue
         model.eval()
         if spec.calibration is not None:
-            calibrate(model, features, targets, parts.validation, len(targets))
+            calibrate(model, features, targets, parts.validation, PREDICTED_ROWS)
         found = evaluate(signature, predict(model, features), targets, parts)
         outcomes.append(Outcome(trial.losses, trial.kept, model, found, None))
     return outcomes

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+from pydantic import BaseModel
+
 from service.workflow.encode import shaped_inputs
 from service.workflow.models.mlp import MLPSpec
 from service.workflow.signature import Signature
@@ -14,7 +17,22 @@ OPTIMIZERS = ("SGD", "Adam", "AdamW")
 # Losses that are the mean, or the sum, of a number for each value of the output or each row.
 LOSSES = ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss", "CrossEntropyLoss")
 CYCLING = ("OneCycleLR", "CyclicLR")  # change the momentum too, unless told not to
-WITHOUT = ("ema", "freeze", "max_seconds", "max_samples")  # settings that are not there together
+# What a training together knows of a spec. One with another field that is not its default is trained alone.
+PARTS = {
+    "data",
+    "split",
+    "preprocessing",
+    "model",
+    "loss",
+    "optimizer",
+    "scheduler",
+    "training",
+    "calibration",
+    "evaluation",
+}
+SPLIT = {"train", "validation", "test", "shuffle", "seed", "stratify", "group", "time", "column"}
+MODEL = {"kind", "hidden", "activation", "dropout", "normalization", "residual"}
+SETTINGS = {"epochs", "batch_size", "seed", "device", "gradient_clipping", "early_stopping", "deterministic"}
 OWN = {"optimizer": ("lr", "weight_decay"), "model": ("dropout",), "training": ("seed",)}
 FEWEST = 4  # trials
 LARGEST, MOST_WORK = 20_000, 5_000_000  # parameters, and those times the rows of a batch
@@ -82,7 +100,20 @@ def _of_network(spec: ResolvedSpec, signature: Signature) -> str | None:
         return "BatchNorm1d, whose statistics are of each network's own batches"
     if shaped_inputs(signature.inputs):
         return "inputs whose values have a shape"
-    return "a model to start from" if spec.initial is not None else None
+    if spec.split.kind == "k_fold":
+        return "a training in folds"
+    return (
+        _unknown(spec, PARTS | ASIDE)
+        or _unknown(spec.split, SPLIT)
+        or _unknown(spec.model, MODEL)
+        or _unknown(spec.training, SETTINGS)
+    )
+
+
+def _unknown(part: BaseModel, known: set[str]) -> str | None:
+    """A field that is not among these and not its default."""
+    others = ((name, field) for name, field in type(part).model_fields.items() if name not in known)
+    return next((name for name, field in others if getattr(part, name) != field.get_default()), None)
 
 
 def _of_step(spec: ResolvedSpec) -> str | None:
@@ -97,14 +128,8 @@ def _of_step(spec: ResolvedSpec) -> str | None:
         return f"the loss {loss}" if loss not in LOSSES else "a loss with weights"
     if spec.scheduler is not None and _changes_momentum(spec.scheduler):
         return f"{name_of(spec.scheduler)}, which changes the momentum"
-    for setting in WITHOUT:
-        if getattr(settings, setting) is not None:
-            return f"training.{setting}"
-    if settings.accumulation_steps > 1:
-        return "training.accumulation_steps"
-    if settings.precision != "float32":
-        return f"the precision {settings.precision}"
-    return None if settings.device in ("auto", "cpu") else f"the device {settings.device}"
+    on_gpu = torch.cuda.is_available() if settings.device == "auto" else settings.device != "cpu"
+    return "a GPU" if on_gpu else None
 
 
 def _changes_momentum(scheduler: Any) -> bool:

@@ -7,6 +7,7 @@ from service.workflow.errors import ExportFailed
 from service.workflow.exports.export import Source
 from service.workflow.exports.huggingface.encoder_architecture import Description, describe_module
 from service.workflow.models import LinearRegressionSpec
+from service.workflow.models.bag import networks_of
 from service.workflow.models.encoder_kind import EncoderKind
 from service.workflow.models.fusion import FusionSpec
 from service.workflow.models.input_shapes import InputShapes
@@ -20,7 +21,7 @@ from service.workflow.spec_base import shown
 
 
 def describe(source: Source) -> Description:
-    """The network of a version.
+    """The network of a version, which may be a bag of several.
 
     Raises:
         ExportFailed: it is a plug-in's, whose code is not ours to give away.
@@ -29,6 +30,18 @@ def describe(source: Source) -> Description:
     output = losses.output_of(source.spec.loss)
     outputs = losses.width(output, len(source.signature.outputs), len(source.signature.classes))
     head = losses.head(output)
+    networks = networks_of(source.model.network)
+    if len(networks) > 1:
+        return {
+            "name": "BagOfNetworks",
+            "layers": [_describe(source, each, inputs, outputs, head) for each in networks],
+        }
+    return _describe(source, networks[0], inputs, outputs, head)
+
+
+def _describe(
+    source: Source, network: nn.Module, inputs: InputShapes, outputs: int, head: nn.Module | None
+) -> Description:
     match source.spec.model:
         case LinearRegressionSpec():
             weight = [inputs.features] if outputs == 1 else [outputs, inputs.features]
@@ -44,7 +57,7 @@ def describe(source: Source) -> Description:
             return {"name": "Sequential", "layers": _layers(kind, inputs, outputs, head)}
         case EncoderKind() | FusionSpec():
             try:
-                return describe_module(source.model.network)
+                return describe_module(network)
             except LookupError as error:  # a plug-in may bring an encoder
                 what = f"the network has the module {shown(str(error.args[0]))}, which comes"
         case other:

@@ -121,6 +121,17 @@ class TabMBlock(nn.Module):
         return nn.functional.dropout(x, self.dropout, self.training)
 
 
+class BagOfNetworks(nn.Module):
+    """Several networks that answer together: their outputs [members · n, outputs], network after network."""
+
+    def __init__(self, *networks: nn.Module) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, x: Tensor | dict[str, Tensor]) -> Tensor:
+        return torch.cat([network(x) for network in self.networks])
+
+
 class NumberEmbedding(nn.Module):
     """Eight features for each of the first `numbers` columns, which are standardized numbers; the other columns stay behind them
     as they are (piecewise-linear embeddings of Gorishniy, Rubachev, Babenko, NeurIPS 2022, arXiv 2203.05556, after the smooth
@@ -146,5 +157,5 @@ class NumberEmbedding(nn.Module):
         return torch.cat([embedded.transpose(0, 1).flatten(1), x[:, self.numbers :]], dim=1)
 
 
-OWN = (LinearModel, Residual, TabM, NumberEmbedding, LSTM, GRU, RNN, MultiheadAttention)
+OWN = (LinearModel, Residual, TabM, NumberEmbedding, BagOfNetworks, LSTM, GRU, RNN, MultiheadAttention)
 MODULES: dict[str, type[nn.Module]] = {each.__name__: each for each in OWN} | ENCODERS
