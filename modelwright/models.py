@@ -8,6 +8,7 @@ import httpx
 from modelwright.calls import Version, as_it_is, json_of, pages, version_path
 from modelwright.calls import path as address
 from modelwright.downloads import FilePath, save
+from modelwright.drift import Drift
 from modelwright.json_types import Json
 from modelwright.methods import operation, returns, yields
 from modelwright.model import (
@@ -20,7 +21,7 @@ from modelwright.model import (
     plot_of,
 )
 from modelwright.plots import Plot
-from modelwright.results import Comparison, Drift, Lineage, Parameters, Published
+from modelwright.results import Comparison, Lineage, Parameters, Published
 from modelwright.steps import Call, Steps, Stream
 
 _COMPARE_SECONDS = 600  # that the service may take to read two large models

@@ -152,6 +152,7 @@ def test_the_examples_work_in_sequence(
     for path in ("/card", "/card.html", "/lineage"):
         send("get", version + path)
     send("get", "/v1/models/{name}/compare", "?a=1&b=latest")
+    send("get", "/v1/models/{name}/drift")
     send("post", f"{version}/predictions"), send("post", "/v1/models/{name}/predictions")
     send("post", f"{version}:explain"), send("post", "/v1/models/{name}:explain")
     send("get", f"{version}/predictions", "?x=0.5"), send("get", "/v1/models/{name}/predictions", "?x=0.5")

@@ -95,6 +95,10 @@ def test_cards_and_comparisons(run: Run, typed: None, tmp_path: Path) -> None:
     assert any(row.startswith("weight ") for row in compared)
     assert json.loads(run("models", "compare", "typed", 1, 1, "--json").out)["parameters"]["l2"] == 0
     assert run("models", "compare", "typed", 1, 9).status == 3
+    drift = run("models", "drift", "typed@1", "--hours", 1).out.splitlines()
+    assert drift[0].startswith("typed@1, ") and drift[1].startswith("No statement: ")
+    assert json.loads(run("models", "drift", "typed", "--json").out)["enough"] is False
+    assert run("models", "drift", "typed", "--hours", 0).status == 1
 
 
 def test_aliases(run: Run, typed: None) -> None:

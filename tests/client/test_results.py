@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from modelwright import Client, Job, Model, results
+from modelwright.drift import Drift, DriftOfColumn
 from modelwright.job import JobBase
 from modelwright.model import ModelBase, VersionBase
 from modelwright.results import Column, Dataset, Problem
@@ -99,8 +100,8 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (service.ServiceDescription, results.ServiceDescription),
     (lineage.Lineage, results.Lineage),
     (comparison.Comparison, results.Comparison),
-    (drift.Drift, results.Drift),
-    (drift.DriftOfColumn, results.DriftOfColumn),
+    (drift.Drift, Drift),
+    (drift.DriftOfColumn, DriftOfColumn),
 ]
 
 
