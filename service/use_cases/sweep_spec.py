@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from service.workflow import optimizers
 from service.workflow.errors import InvalidSpec, invalid
 from service.workflow.search.space import Dimension, check, grid_size
 from service.workflow.search.suggest import Method
@@ -65,7 +66,8 @@ class SweepSettings(SpecBase):
 
 
 def parse_sweep(value: object) -> tuple[SweepSettings, dict[str, Any]]:
-    """The settings of a sweep, and the training spec beside them, which is not checked yet.
+    """The settings of a sweep, and the training spec beside them, which is not checked yet. A search over arguments of an
+    optimizer is one over those of the default optimizer where the spec names none.
 
     Raises:
         InvalidSpec: the first faults of the settings, each with its pointer and what would be right.
@@ -79,4 +81,7 @@ def parse_sweep(value: object) -> tuple[SweepSettings, dict[str, Any]]:
         settings = SweepSettings.model_validate(given, context=FaultBudget())
     except ValidationError as error:
         raise InvalidSpec(*faults(error, given)) from None
-    return settings, {name: each for name, each in value.items() if name not in SweepSettings.model_fields}
+    spec = {name: each for name, each in value.items() if name not in SweepSettings.model_fields}
+    if spec.get("optimizer") is None and any(name.startswith("optimizer.") for name in settings.search):
+        spec["optimizer"] = {"name": optimizers.DEFAULT["name"]}
+    return settings, spec

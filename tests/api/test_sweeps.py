@@ -83,6 +83,16 @@ def test_the_best_of_the_trials_becomes_the_only_version(http: httpx.Client) -> 
     assert jobs[-1]["result"]["losses"] == jobs[sweep["best"]["number"] - 1]["result"]["losses"]
 
 
+def test_a_search_over_an_optimizers_arguments_needs_no_optimizer(http: httpx.Client) -> None:
+    body = sweep_of("unnamed", search={"optimizer.lr": {"choice": [0.01]}}, method="grid")
+    for name in ("optimizer", "trials"):
+        body.pop(name, None)
+    sweep = ended(http, begun(http, body)["id"])
+    assert sweep["status"] == "succeeded", sweep
+    optimizer = http.get("/v1/models/unnamed/versions/1").json()["spec"]["optimizer"]
+    assert (optimizer["name"], optimizer["lr"]) == ("AdamW", 0.01)
+
+
 def test_a_metric_that_is_to_be_high_and_a_version_of_each_trial(http: httpx.Client) -> None:
     search = {"optimizer.lr": {"choice": [1e-6, 0.05]}, "training.seed": {"int": [1, 2]}}
     body = sweep_of("kept", search=search, method="grid", objective="validation.r2", keep_versions=True)
