@@ -4,6 +4,7 @@ loaded already to plan trainings."""
 import contextlib
 import fcntl
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,17 +20,17 @@ log = logging.getLogger(__name__)
 
 
 class Sweeping:
-    """Advances sweeps while it holds a lock on a file, which the kernel releases when the process ends. Two services on one
+    """Advances sweeps while it holds a lock on a folder, which the kernel releases when the process ends. Two services on one
     database may both advance a sweep; its steps are made once.
 
     Args:
         advance: advances all sweeps as far as they can be, and returns whether there are any.
-        lock: the file.
+        folder: which all processes of the service have, and that nothing else locks.
     """
 
-    def __init__(self, advance: Callable[[], bool], lock: Path) -> None:
+    def __init__(self, advance: Callable[[], bool], folder: Path) -> None:
         self._advance = advance
-        self._lock = lock
+        self._folder = folder
         self._woken, self._ends = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeps", daemon=True)
 
@@ -68,11 +69,14 @@ class Sweeping:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
         """Whether no other process of this service advances sweeps at this moment."""
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("a") as file:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
             else:
                 yield True
+        finally:
+            os.close(descriptor)

@@ -50,7 +50,7 @@ class Jobs:
         self.limits = Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations)
         self._sweeping = Sweeping(
             SweepAdvancer(store, self.sweeps, self.limits, settings.slots, self.wake).advance_all,
-            startup.home / "tmp" / "sweeps.lock",
+            startup.home / "tmp",
         )
         if wire is None:
             self._trainings = TrainingService(
