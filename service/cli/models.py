@@ -8,6 +8,7 @@ import typer
 from service.cli.aliases import promote, rollback
 from service.cli.cards import card, compare, lineage
 from service.cli.exports import export
+from service.cli.feedback import feedback, live_metrics
 from service.cli.metrics_table import metrics_table, worst_group
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
 from service.cli.printing import done, facts, line, show, table
@@ -18,6 +19,8 @@ from service.model_reference import ModelReference
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
 for each in (promote, rollback, card, compare, lineage, export, export_bundle, import_bundle, signature, bom):
     models.command()(each)
+models.command()(feedback)
+models.command("live-metrics")(live_metrics)
 
 MOST_INPUTS = 5  # whose importance is shown
 Tensor = Annotated[str | None, typer.Option(metavar="TENSOR", help="Only the tensor of this name.")]

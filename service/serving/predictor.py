@@ -151,7 +151,12 @@ class Predictor:
         async def answers(raw: Tensors) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:
                 raise DeadlineExceeded
-            return await self._threads.execute(lambda: forward(warm, raw))
+            made = await self._threads.execute(lambda: forward(warm, raw))
+            if request.record is not None:
+                assert request.version is not None  # noqa: S101 - the model that is warm is of it
+                request.record.add(request.version, warm.signature, raw, made)
+                request.record.end()
+            return made
 
         assert request.chunks is not None  # noqa: S101 - a request without them is not a stream
         with self._threads.count_request():
@@ -301,6 +306,7 @@ def _pending(request: PredictionRequest, warm: Warm, rows: Rows, encoder: Encode
         deadline=request.deadline,
         mergeable=request.mergeable,
         observer=request.observer,
+        record=request.record,
     )
 
 

@@ -10,7 +10,7 @@ from modelwright import Client, Job, Model, results
 from modelwright.job import JobBase
 from modelwright.model import ModelBase, VersionBase
 from modelwright.results import Column, Dataset, Problem
-from service.api.schemas import access, comparison, dataset, job, lineage, model, prediction, service, upload
+from service.api.schemas import access, comparison, dataset, feedback, job, lineage, model, prediction, service, upload
 
 HOUSES: dict[str, Any] = {
     "name": "houses",
@@ -79,6 +79,8 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (service.ServiceDescription, results.ServiceDescription),
     (lineage.Lineage, results.Lineage),
     (comparison.Comparison, results.Comparison),
+    (feedback.FeedbackTaken, results.FeedbackTaken),
+    (feedback.LiveMetrics, results.LiveMetrics),
 ]
 
 
