@@ -2,8 +2,8 @@
 scikit-learn's bundled tables of classes, for the default network and for an MLP with its defaults.
 
 Each network is trained once a seed, on our default split; both rows of the table are of the same weights. A table whose
-validation part has fewer than 50 rows (iris, wine) is not calibrated, and not listed. The environment is that of the quality
-benchmark's peers.
+validation part has fewer than 50 rows (iris, wine) is not calibrated, and not listed. scikit-learn is in an environment of its
+own.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+WRITER = Path(__file__).with_name("sklearn_tables.py")
 TABLES = ("breast_cancer", "digits")
 MLP = {"model": {"kind": "mlp"}}
 MODELS: dict[str, dict[str, Any]] = {
@@ -23,16 +24,6 @@ MODELS: dict[str, dict[str, Any]] = {
     "mlp without early stopping": {**MLP, "training": {"early_stopping": None}},
 }
 SEEDS = range(3)
-
-
-def tables(folder: str) -> None:
-    """Writes scikit-learn's tables for us."""
-    import numpy as np
-    from sklearn import datasets
-
-    for table in TABLES:
-        x, y = getattr(datasets, f"load_{table}")(return_X_y=True)
-        np.savez(Path(folder) / table, x=x, y=y)
 
 
 def ours(folder: str) -> list[dict[str, Any]]:
@@ -81,8 +72,8 @@ def _figures(spec: dict[str, Any]) -> dict[str, Any]:
 def main(ours_python: str, peers_python: str) -> None:
     """Prints the table as Markdown: means over the seeds."""
     with tempfile.TemporaryDirectory() as folder:
-        _run(peers_python, "tables", folder)
-        found = _run(ours_python, "ours", folder)
+        subprocess.run([peers_python, WRITER, folder, *TABLES], check=True)  # noqa: S603
+        found = _run(ours_python, folder)
     sys.stdout.write("| table | model | kept | temperatures | log loss before | after | ECE before | after |\n")
     sys.stdout.write("|---|---|---|---|---|---|---|---|\n")
     for table in TABLES:
@@ -99,14 +90,14 @@ def main(ours_python: str, peers_python: str) -> None:
             sys.stdout.write(f"| {' | '.join(row)} |\n")
 
 
-def _run(python: str, which: str, folder: str) -> Any:
+def _run(python: str, folder: str) -> Any:
     one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [python, __file__, which, folder]
+    command = [python, __file__, "ours", folder]
     return json.loads(subprocess.run(command, capture_output=True, check=True, env=one_thread).stdout)  # noqa: S603
 
 
 if __name__ == "__main__":
-    if sys.argv[1] in ("tables", "ours"):
-        sys.stdout.write(json.dumps({"tables": tables, "ours": ours}[sys.argv[1]](sys.argv[2])))
+    if sys.argv[1] == "ours":
+        sys.stdout.write(json.dumps(ours(sys.argv[2])))
     else:
         main(*sys.argv[1:3])

@@ -17,6 +17,7 @@ from modelwright.errors import (
     ApiError,
     JobFailed,
     ModelwrightError,
+    SweepFailed,
     TransferFailed,
     UnexpectedAnswer,
     Unreachable,
@@ -30,6 +31,8 @@ from modelwright.model import AsyncModel, AsyncModelVersion, Model, ModelVersion
 from modelwright.models import Models
 from modelwright.plots import Plot
 from modelwright.predictions import Predicting
+from modelwright.sweep import AsyncSweep, Sweep
+from modelwright.sweeps import Sweeps
 from modelwright.transfers import Transfers
 from modelwright.uploads import Uploads
 
@@ -39,6 +42,7 @@ __all__ = [
     "AsyncJob",
     "AsyncModel",
     "AsyncModelVersion",
+    "AsyncSweep",
     "Client",
     "DatasetFile",
     "Job",
@@ -47,6 +51,8 @@ __all__ = [
     "ModelVersion",
     "ModelwrightError",
     "Plot",
+    "Sweep",
+    "SweepFailed",
     "TransferFailed",
     "UnexpectedAnswer",
     "Unreachable",
@@ -57,9 +63,9 @@ __all__ = [
 ]
 
 
-class Client(Jobs, Datasets, Models, Aliases, Predicting, Access, Uploads, Transfers, Waiting):
+class Client(Jobs, Sweeps, Datasets, Models, Aliases, Predicting, Access, Uploads, Transfers, Waiting):
     """The synchronous client: each method blocks until the service has responded."""
 
 
-class AsyncClient(Jobs, Datasets, Models, Aliases, Predicting, Access, Uploads, Transfers, Awaiting):
+class AsyncClient(Jobs, Sweeps, Datasets, Models, Aliases, Predicting, Access, Uploads, Transfers, Awaiting):
     """The asynchronous client, with the same methods."""

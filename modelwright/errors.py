@@ -66,6 +66,17 @@ class JobFailed(ModelwrightError):
         _note(self, self.next_step)
 
 
+class SweepFailed(ModelwrightError):
+    """A sweep ended without a model. `code` is that of its error, "" if it was cancelled."""
+
+    def __init__(self, sweep: Mapping[str, Any]) -> None:
+        self.sweep = sweep
+        error = sweep.get("error")
+        self.code: str = str(error.get("code")) if error else ""
+        reason = f": {error.get('detail')} ({self.code})" if error else "."
+        super().__init__(f"Sweep {sweep.get('id')} {sweep.get('status')}{reason}")
+
+
 class Unreachable(ModelwrightError):
     """The service could not be reached, or stopped answering."""
 

@@ -11,7 +11,7 @@ from modelwright.events import EventParser
 from modelwright.json_types import Json, is_object
 from modelwright.methods import OfAsyncClient, OfClient, operation, returns, stream
 from modelwright.model import AsyncModelVersion, ModelVersion
-from modelwright.results import Attempt, Event, Metrics, Outcome, Problem, Result, Within
+from modelwright.results import Attempt, Event, Metrics, OfSweep, Outcome, Problem, Result, Within
 from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
@@ -24,7 +24,7 @@ Watch: TypeAlias = bool | Callable[[Event], object]
 class JobBase(Result):
     """A training job, as the service has described it last: `refresh` asks again. Its methods need its `id` alone."""
 
-    within: ClassVar[Within] = {"result": Outcome, "error": Problem}
+    within: ClassVar[Within] = {"result": Outcome, "error": Problem, "sweep": OfSweep}
     id: str
     status: str
     requested: str | None
@@ -37,6 +37,7 @@ class JobBase(Result):
     progress: dict[str, Any]
     result: Outcome | None
     error: Problem | None
+    sweep: OfSweep | None
 
     def __init__(self, client: Waiting | Awaiting, fields: Mapping[str, Any]) -> None:
         super().__init__(fields)
@@ -75,6 +76,8 @@ class JobBase(Result):
         self.take((yield from ended(self.id)))
         if self.result is None:
             raise ModelwrightError(f"Training job {self.id} has succeeded, but the service does not name its model.")
+        if self.result.version is None:
+            raise ModelwrightError(f"Training job {self.id} is a trial of a sweep, and has published no version.")
         return (yield from json_of(Call("GET", version_path(self.result.model_name, self.result.version))))
 
     @returns(lambda: (Job, AsyncJob))

@@ -53,10 +53,7 @@ class Jobs:
         """
         if model_name is not None:
             parts["model_name"] = model_name
-        if target is None:
-            spec = _spec(data) | parts
-        else:
-            spec = yield from _of_table(data, target, parts)
+        spec = yield from spec_of(data, target, parts)
         headers = {"Idempotency-Key": idempotency_key or os.urandom(16).hex()}
         return (yield from json_of(Call("POST", "/v1/training-jobs", headers=headers, json=spec)))
 
@@ -113,6 +110,13 @@ class Jobs:
     def metrics(self, job_id: str) -> Steps[Metrics]:
         """The series of each metric over the epochs so far."""
         return Metrics((yield from json_of(Call("GET", job_path(job_id, "metrics")))))
+
+
+def spec_of(data: Any, target: str | list[str] | None, parts: dict[str, Any]) -> Steps[Json]:
+    """The spec of a training, from what `train` takes; a table is uploaded."""
+    if target is None:
+        return _spec(data) | parts
+    return (yield from _of_table(data, target, parts))
 
 
 def _spec(data: Any) -> Json:

@@ -13,7 +13,8 @@ from modelwright.errors import ModelwrightError
 from modelwright.json_types import Json
 from modelwright.methods import OfAsyncClient, OfClient, operation, returns, yields
 from modelwright.plots import Plot
-from modelwright.results import Alias, Importance, Lineage, Parameters, Problem, Result, Within
+from modelwright.predictions import explanations
+from modelwright.results import Alias, Explanations, Importance, Lineage, Parameters, Problem, Result, Within
 from modelwright.steps import Call, Steps, Stream
 
 CARD_SECONDS = 30  # that the service may take to draw the plots of a page
@@ -42,8 +43,12 @@ class ModelMethods(Result):
     def _predicting(self) -> str:
         raise NotImplementedError
 
+    @property
+    def _explaining(self) -> Version | None:
+        raise NotImplementedError
+
     @operation
-    def predict(self, data: Any) -> Steps[Any]:
+    def predict(self, data: Any, *, interval: float | None = None) -> Steps[Any]:
         """Predictions for rows, in the kind of data that the rows are given in.
 
         Args:
@@ -54,20 +59,44 @@ class ModelMethods(Result):
                 [rows, channels, height, width]: [rows], [rows, targets], or the probabilities [rows, classes] in sorted order.
                 A text, or a file, for a model with one such input: one prediction. A file is a `pathlib.Path`, bytes, or an
                 image of Pillow, and may also be a value in rows and columns; a string is always a text.
+            interval: a probability, such as 0.9: each prediction, for rows in any form, is then a dictionary, `{"prediction",
+                "interval"}` or `{"label", "probabilities", "set"}`, whose interval or set has the truth with this probability.
+                The version must have been trained with `split.calibration`.
 
         Raises:
             UnusableData: it is none of these.
             OSError: a file cannot be read.
             InvalidInstances: the rows do not fit the model; `errors` points at them.
+            NotAvailable: the version has no intervals, or none of this level.
         """
         from modelwright.rows import exchange_of  # not needed by those who only look
 
-        exchange = exchange_of(data)
+        exchange, query = exchange_of(data), {}
+        if interval is not None:
+            exchange, query = exchange.as_json(), {"interval": interval}
         headers = {"Content-Type": exchange.media_type, "Accept": exchange.accept}
         response: httpx.Response = yield Call(
-            "POST", self._predicting(), headers=headers, content=exchange.content, repeatable=True
+            "POST", self._predicting(), query=query, headers=headers, content=exchange.content, repeatable=True
         )
         return exchange.read(response)
+
+    @operation
+    def explain(self, data: Any, *, label: Any = None, target: str | None = None) -> Steps[Explanations]:
+        """What each input adds to the answers to at most 100 rows.
+
+        Args:
+            data: a list of rows, one row or columns as a dictionary, a DataFrame, or an array or tensor of numbers, as `predict`
+                takes them.
+            label: the class whose probability is explained, in place of the predicted one.
+            target: the only one of several targets or labels that is explained.
+
+        Raises:
+            UnusableData: `data` is none of these.
+            InvalidInstances: the rows do not fit the model; `errors` points at them.
+        """
+        from modelwright.rows import document_of  # not needed by those who only look
+
+        return (yield from explanations(self.name, self._explaining, document_of(data), label, target))
 
     @operation
     def promote(self, alias: str = "production") -> Steps[Alias]:
@@ -135,6 +164,9 @@ class VersionBase(ModelMethods):
     slices: dict[str, Any]  # only of versions with groups of rows to tell apart
     importance: Importance
     warnings: list[str]  # about the data; only of versions with some
+    baseline: dict[str, Any]  # the row from which answers are explained; of older versions none
+    conformal: dict[str, Any]  # the scores of the calibration part, if there is one
+    threshold: dict[str, Any]  # of two classes, if the spec asks for one
 
     @property
     def opened(self) -> Version:
@@ -148,6 +180,10 @@ class VersionBase(ModelMethods):
 
     def _predicting(self) -> str:
         return version_path(self.name, self.version, "predictions")
+
+    @property
+    def _explaining(self) -> Version | None:
+        return self.version
 
     @returns(lambda: (ModelVersion, AsyncModelVersion))
     def refresh(self) -> Steps[Json]:
@@ -193,6 +229,10 @@ class ModelBase(ModelMethods):
 
     def _predicting(self) -> str:
         return path("models", self.name, "predictions")
+
+    @property
+    def _explaining(self) -> Version | None:
+        return None
 
     @returns(lambda: (Model, AsyncModel))
     def refresh(self) -> Steps[Json]:

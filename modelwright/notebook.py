@@ -18,7 +18,10 @@ def job(fields: Mapping[str, Any]) -> str:
     if error:
         about["error"] = f"{error.get('detail')} ({error.get('code')})"
     if result:
-        about["model"] = f"{result.get('model_name')}, version {result.get('version')}"
+        version = result.get("version")
+        about["model"] = (
+            result.get("model_name") if version is None else f"{result.get('model_name')}, version {version}"
+        )
     title = f"Training job {fields.get('id')}: {fields.get('model_name')}"
     return _framed(
         title, [_pairs(about), _pairs(_object(fields.get("progress"))), _pairs(_object(fields.get("metrics")))]

@@ -6,7 +6,7 @@ from typing import Any
 from modelwright.calls import Version, json_of, path, version_path
 from modelwright.errors import ApiError, Unreachable
 from modelwright.methods import operation
-from modelwright.results import FeedbackTaken, LiveMetrics, Predictions
+from modelwright.results import Explanations, FeedbackTaken, LiveMetrics, Predictions
 from modelwright.steps import Call, Steps
 
 
@@ -22,22 +22,51 @@ class Predicting:
         inputs: Mapping[str, Sequence[Any]] | None = None,
         query: Mapping[str, Any] | None = None,
         version: Version | None = None,
+        interval: float | None = None,
         request_id: str | None = None,
     ) -> Steps[Predictions]:
         """Predictions for rows (`instances`), for columns (`inputs`), or for a `query` by GET. A value may be a file: a path,
-        bytes, or an image of Pillow. `Model.predict` takes DataFrames, arrays and tensors, too. With a `request_id` of your own
-        you can say later what was true: `feedback`."""
+        bytes, or an image of Pillow. `Model.predict` takes DataFrames, arrays and tensors, too.
+
+        With an `interval`, such as 0.9, each is `{"prediction", "interval"}`, or `{"label", "probabilities", "set"}`: the truth
+        is in it with this probability. The version must have been trained with `split.calibration`.
+
+        With a `request_id` of your own you can say later what was true: `feedback`."""
         if sum(given is not None for given in (instances, inputs, query)) != 1:
             raise TypeError("give either instances, inputs or query")
         address = path("models", name, "predictions") if version is None else version_path(name, version, "predictions")
         headers = {} if request_id is None else {"Request-Id": request_id}
         if query is not None:
-            return Predictions((yield from json_of(Call("GET", address, query=query, headers=headers))))
+            asked_too = query if interval is None else {**query, "interval": interval}
+            return Predictions((yield from json_of(Call("GET", address, query=asked_too, headers=headers))))
         from modelwright.rows import JSON, json_of_rows  # not needed by those who only look
 
-        body = json_of_rows({"inputs": inputs} if instances is None else {"instances": instances})
+        asked = {} if interval is None else {"interval": interval}
+        body = json_of_rows(({"inputs": inputs} if instances is None else {"instances": instances}) | asked)
         call = Call("POST", address, headers={**headers, "Content-Type": JSON}, content=body, repeatable=True)
         return Predictions((yield from json_of(call)))
+
+    @operation
+    def explain(
+        self,
+        name: str,
+        instances: Sequence[Any] | None = None,
+        *,
+        inputs: Mapping[str, Sequence[Any]] | None = None,
+        label: Any = None,
+        target: str | None = None,
+        version: Version | None = None,
+    ) -> Steps[Explanations]:
+        """What each input adds to the answers to at most 100 rows (`instances`) or columns (`inputs`).
+
+        Args:
+            label: the class whose probability is explained, in place of the predicted one.
+            target: the only one of several targets or labels that is explained.
+        """
+        if (instances is None) == (inputs is None):
+            raise TypeError("give either instances or inputs")
+        rows = {"inputs": inputs} if instances is None else {"instances": instances}
+        return (yield from explanations(name, version, rows, label, target))
 
     @operation
     def feedback(self, name: str, feedback: Sequence[Mapping[str, Any]]) -> Steps[FeedbackTaken]:
@@ -71,3 +100,16 @@ class Predicting:
         except (Unreachable, ApiError):
             return False
         return True
+
+
+def explanations(
+    name: str, version: Version | None, rows: Mapping[str, Any], label: Any, target: str | None
+) -> Steps[Explanations]:
+    """The explanation of the answers to rows or columns."""
+    from modelwright.rows import JSON, json_of_rows  # not needed by those who only look
+
+    model = path("models", name) if version is None else version_path(name, version)
+    chosen = {"class": label, "target": target}
+    body = json_of_rows({**rows, **{which: value for which, value in chosen.items() if value is not None}})
+    call = Call("POST", f"{model}:explain", headers={"Content-Type": JSON}, content=body, repeatable=True)
+    return Explanations((yield from json_of(call)))

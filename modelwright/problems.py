@@ -41,6 +41,12 @@ class JobNotFound(NotFound):
     next_step = "client.jobs() lists the jobs; those that ended long ago are deleted."
 
 
+class SweepNotFound(NotFound):
+    """There is no sweep with this id."""
+
+    next_step = "client.sweeps() lists the sweeps; those that ended long ago are deleted."
+
+
 class DatasetNotFound(NotFound):
     """There is no data set of this name."""
 
@@ -266,6 +272,7 @@ PROBLEMS: dict[str, type[ApiError]] = {
     "model_not_found": ModelNotFound,
     "version_not_found": VersionNotFound,
     "job_not_found": JobNotFound,
+    "sweep_not_found": SweepNotFound,
     "dataset_not_found": DatasetNotFound,
     "key_not_found": KeyNotFound,
     "upload_not_found": UploadNotFound,

@@ -77,10 +77,40 @@ class Problem(Result):
 
 
 class Outcome(Result):
-    """The version that a job has published."""
+    """What a job has come to: the version that it has published. That of a trial of a sweep is None unless the sweep keeps
+    versions; it has the `metrics` of the parts and the `losses`, too."""
 
     model_name: str
-    version: int
+    version: int | None
+
+
+class OfSweep(Result):
+    """The sweep that a job is a trial of, and the trial's number; the winner trains its settings again for the version.
+    `vectorized` are the numbers of the trials that it trains together."""
+
+    id: str
+    number: int
+    winner: bool
+    vectorized: list[int]
+
+
+class Trial(Result):
+    """One trial of a sweep: its settings by their paths in the spec, its job, and what it came to."""
+
+    within: ClassVar[Within] = {"error": Problem}
+    number: int
+    job_id: str | None
+    status: str
+    objective: float | None
+    version: int | None
+    error: Problem | None
+    vectorized: bool
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The values of the fields that are searched, by their paths."""
+        found: dict[str, Any] = self["values"]
+        return found
 
 
 class Attempt(Result):
@@ -218,6 +248,20 @@ class Predictions(Result):
     model_name: str
     model_version: int
     predictions: list[Any]
+
+
+class Explanations(Result):
+    """What each input adds to the answer to each instance: each of `attributions` has a number for each input, whose sum is the
+    explained answer less that of the `baseline`, which has an `instance` and the `prediction` for it. `explained` is the class of
+    each instance whose probability that is, or the target; of several targets the attributions are by target first."""
+
+    model_name: str
+    model_version: int
+    method: str
+    explained: list[Any]
+    attributions: list[dict[str, Any]]
+    predictions: list[Any]
+    baseline: dict[str, Any]
 
 
 class Upload(Result):

@@ -4,7 +4,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, TypeGuard
 
@@ -27,6 +27,10 @@ class Exchange:
     media_type: str
     accept: str
     read: Callable[[httpx.Response], Any]
+
+    def as_json(self) -> "Exchange":
+        """The same, answered as JSON: a list of predictions, or one prediction for what is no list."""
+        return self if self.accept == JSON else replace(self, accept=JSON, read=_predictions)
 
 
 def exchange_of(data: Any) -> Exchange:
@@ -60,6 +64,29 @@ def kind_of(data: Any) -> str:
         if name in ("pandas.DataFrame", "polars.DataFrame", "numpy.ndarray", "torch.Tensor"):
             return name
     return ""
+
+
+def document_of(data: Any) -> dict[str, Any]:
+    """Rows or columns of any of these kinds as the document of a request in JSON.
+
+    Raises:
+        UnusableData: it is none of these.
+    """
+    match kind_of(data):
+        case "pandas.DataFrame":
+            return {"inputs": _plain_columns(data.rename(columns=str))}
+        case "polars.DataFrame":
+            return {"inputs": data.to_dict(as_series=False)}
+        case "numpy.ndarray" | "torch.Tensor":
+            return {"instances": data.tolist()}
+    if _is_mapping(data):
+        columns = dict(data)
+        return {"inputs": columns} if columns and all(map(_is_list, columns.values())) else {"instances": [columns]}
+    if isinstance(data, str) or is_file(data):
+        return {"instances": [data]}
+    if _is_list(data):
+        return {"instances": list(data)}
+    raise UnusableData(f"Rows are a list, a dictionary, a DataFrame, or a text or file alone; this is {_named(data)}.")
 
 
 def table_of(data: Any) -> tuple[bytes, str]:
@@ -177,8 +204,12 @@ def _of_pandas(data: Any) -> Exchange:
 
 def _columns(frame: Any) -> bytes:
     """The columns of a pandas DataFrame as JSON; what is missing is null."""
+    return json_of_rows({"inputs": _plain_columns(frame)})
+
+
+def _plain_columns(frame: Any) -> dict[str, list[Any]]:
     whole = frame.astype(object).where(frame.notna(), None)
-    return json_of_rows({"inputs": {name: whole[name].tolist() for name in whole.columns}})
+    return {name: whole[name].tolist() for name in whole.columns}
 
 
 def _csv_as_pandas(content: bytes, index: Any) -> Any:

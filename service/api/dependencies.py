@@ -17,6 +17,7 @@ from service.api.schemas.model import LatestRow
 from service.facts import Facts
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
+from service.jobs.sweep_journal import SweepJournal
 from service.model_reference import ModelReference
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
@@ -44,6 +45,8 @@ class Services:
     store: Store
     catalogue: Catalogue[LatestRow]
     journal: Journal
+    sweeps: SweepJournal
+    slots: int  # trainings that run at a time
     feed: Feed
     wake: Callable[[], None]  # wakes the runner of trainings, in this process or another
     drain: Callable[[], None]  # ends long waits and starts no more trainings, before a stop; also from a signal handler

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from service.api.middleware.scopes import RequiredScopes
 from service.api.problems import Problem
 from service.api.schemas.bodies import PATTERNS
+from service.use_cases.sweep_spec import SweepSettings
 from service.workflow.spec import TrainingSpec
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
@@ -56,8 +57,11 @@ def _secured(schema: dict[str, Any], scopes: RequiredScopes) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    """The schemas that no route names: the spec with its parts, and the problem."""
+    """The schemas that no route names: the specs with their parts, and the problem."""
     template = "#/components/schemas/{model}"
-    schema = TrainingSpec.model_json_schema(ref_template=template)
-    parts: dict[str, Any] = schema.pop("$defs", {})
-    return parts | {"TrainingSpec": schema, "Problem": TypeAdapter(Problem).json_schema(ref_template=template)}
+    made: dict[str, Any] = {"Problem": TypeAdapter(Problem).json_schema(ref_template=template)}
+    for model in (TrainingSpec, SweepSettings):
+        schema = model.model_json_schema(ref_template=template)
+        made |= schema.pop("$defs", {})
+        made[model.__name__] = schema
+    return made

@@ -5,7 +5,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 
 class _Noun(StringConvertor):
-    regex = "[^/]+(?<!:predict)"
+    regex = "[^/]+(?<!:predict)(?<!:explain)"
 
 
 class _JobId(StringConvertor):
@@ -18,5 +18,5 @@ JOB_ID = "{job_id:job_id}"
 
 
 def noun(parameter: str) -> str:
-    """The last segment of a route's path: a parameter that does not end with `:predict`."""
+    """The last segment of a route's path: a parameter that does not end with `:predict` or `:explain`."""
     return f"{{{parameter}:noun}}"

@@ -6,6 +6,7 @@ bounded queue. If it is full the request gets 429; if the client disconnects whi
 | `reading` | milliseconds: the journal, the store's records, aliases, keys, the audit log |
 | `files` | reading or writing whole models: bundles, parameters, state_dicts, loading |
 | `planning` | checking, planning and submitting specs; decoding large JSON |
+| `explaining` | explanations of predictions: some seconds of one core |
 | `uploads` | data sets and bundles that were received: surveying, checking, publishing |
 
 Pieces of bodies are written to the disk in threads of their own, `write`; each upload waits for its last piece, so their
@@ -82,8 +83,13 @@ class Pool:
         context.run(CLIENT_LEFT.set, client_left)
         call = functools.partial(context.run, work, *args, **named)
         done = asyncio.get_running_loop().run_in_executor(self._executor, call)
-        done.add_done_callback(lambda _: self._free.release())
+        done.add_done_callback(self._ended)
         return await (_signal_disconnect(client_left, done) if self._in_steps else asyncio.shield(done))
+
+    def _ended(self, done: asyncio.Future[Any]) -> None:
+        self._free.release()
+        if not done.cancelled():
+            done.exception()  # asyncio logs one that nobody retrieves, as where the request's deadline has passed
 
     def close(self) -> None:
         """Drops the work that waits; work that has started continues."""
@@ -97,6 +103,7 @@ class Pools:
         self.reading = Pool("reading", threads=8, waiting=512)
         self.files = Pool("files", threads=4, waiting=64, in_steps=True)
         self.planning = Pool("planning", threads=2, waiting=64, in_steps=True)
+        self.explaining = Pool("explaining", threads=2, waiting=32, in_steps=True)
         self.uploads = Pool("uploads", threads=4, waiting=32, in_steps=True)
         self.writing = ThreadPoolExecutor(4, "writing")
 
@@ -106,7 +113,7 @@ class Pools:
 
     def close(self) -> None:
         """Closes every pool."""
-        for each in (self.reading, self.files, self.planning, self.uploads):
+        for each in (self.reading, self.files, self.planning, self.explaining, self.uploads):
             each.close()
         self.writing.shutdown(wait=False)
 

@@ -27,6 +27,7 @@ from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
+from service.jobs.sweep_steps import SweepSteps
 from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.opening import check, journal_url, remember
 from service.settings import Settings
@@ -82,6 +83,7 @@ class TrainingService:
         self._webhooks = _webhooks(webhooks, engine, document)
         self._housekeeping = Housekeeping(engine)
         self._journal = Journal(engine)
+        self._sweeps = SweepSteps(engine)
         self._audit = audit
 
         def notify(job_id: str) -> None:
@@ -151,6 +153,7 @@ class TrainingService:
         self._housekeeping.forget_old(self._settings.keep_events_days)
         if self._settings.keep_jobs_days is not None:
             self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
+            self._sweeps.forget_sweeps(self._settings.keep_jobs_days)
         self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
         _sweep(self._store, self._home / "tmp")
         Uploads(self._home / "uploads", self._settings.max_upload_bytes).sweep()

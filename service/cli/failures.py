@@ -69,6 +69,8 @@ def _known(error: "ApiError", client: "Client") -> str | None:
     """What there is in place of what was not found."""
     if error.code == "job_not_found":
         return "`modelwright jobs list` lists the jobs."
+    if error.code == "sweep_not_found":
+        return "`modelwright sweeps list` lists the sweeps."
     quoted = IN_QUOTES.search(error.detail)
     if quoted is None:
         return None

@@ -42,7 +42,9 @@ def watch(job: JobId, as_json: AsJson = False, url: Url = URL) -> None:
     with connect(url) as client, job_goes_on(job):
         ended = follow(client, client.job(job), Console(stderr=True) if as_json else console)
     result = ended["result"]
-    done(f"{result['model_name']}@{result['version']}", ended, as_json)
+    version = result["version"]
+    text = f"{result['model_name']}@{version}" if version is not None else "a trial of a sweep, without a version"
+    done(text, ended, as_json)
 
 
 @jobs.command()

@@ -11,6 +11,7 @@ from rich.markup import escape
 from service.cli.aliases import aliases
 from service.cli.backup import backup, restore
 from service.cli.datasets import datasets
+from service.cli.explain import explain
 from service.cli.failures import EXIT_STATUSES, CommandFailed, exit_status
 from service.cli.jobs import jobs, logs
 from service.cli.journal import journal
@@ -22,6 +23,7 @@ from service.cli.retention import retention
 from service.cli.serve import demo, serve
 from service.cli.signatures import sign, verify
 from service.cli.store import store
+from service.cli.sweeps import sweeps
 from service.cli.train import train
 from service.cli.transfer import pull, push
 
@@ -46,8 +48,10 @@ PANELS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     "Train, predict, look": {
         "train": train,
         "predict": predict,
+        "explain": explain,
         "logs": logs,
         "jobs": jobs,
+        "sweeps": sweeps,
         "datasets": datasets,
         "models": models,
         "aliases": aliases,

@@ -11,7 +11,7 @@ from service.cli.exports import export
 from service.cli.feedback import feedback, live_metrics
 from service.cli.metrics_table import metrics_table, worst_group
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
-from service.cli.printing import done, facts, line, show, table
+from service.cli.printing import cell, done, facts, line, show, table
 from service.cli.signatures import bom, signature
 from service.cli.transfer import export_bundle, import_bundle
 from service.model_reference import ModelReference
@@ -62,6 +62,8 @@ def _version(name: str, about: dict[str, Any]) -> None:
             f"{each['input']} {each['mean']:.3g} ± {each['std']:.1g}" for each in importance["inputs"][:MOST_INPUTS]
         )
         line(f"most important inputs (rise of {importance['measure']}): " + ", ".join(shown))
+    if (decision := about.get("threshold")) is not None:
+        line(f"answers {cell(decision['positive'])} where its probability is above {decision['threshold']:.4g}")
     for warning in about.get("warnings", []):
         line(f"Warning: {warning}")
 

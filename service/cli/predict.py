@@ -30,6 +30,10 @@ Out = Annotated[
         help="The file for the predictions, for --file: .csv, .ndjson, .parquet, .arrow or .npy; else stdout."
     ),
 ]
+Interval = Annotated[
+    float | None,
+    typer.Option(help="A probability, such as 0.9: also print what the truth is in with this probability."),
+]
 
 
 def predict(
@@ -39,6 +43,7 @@ def predict(
     instances: Instances = None,
     file: RowsFile = None,
     out: Out = None,
+    interval: Interval = None,
     as_json: AsJson = False,
     url: Url = URL,
 ) -> None:
@@ -56,16 +61,20 @@ def predict(
         raise typer.BadParameter("it is the input of files that are named beside it", param_hint="--input")
     if out is not None and file is None:
         raise typer.BadParameter("it is for the predictions of a --file", param_hint="--out")
+    if interval is not None and file is not None:
+        raise typer.BadParameter(
+            "it is for rows that are given here; those of a --file have none", param_hint="--interval"
+        )
     if file is not None:
         _predict_file(name, version, file, out, as_json, url)
         return
     with connect(url) as client:
         if instances:
-            answer = client.predict(name, read_rows(instances), version=version)
+            answer = client.predict(name, read_rows(instances), version=version, interval=interval)
         elif files:
-            answer = client.predict(name, rows_of_files(files, input_name, values), version=version)
+            answer = client.predict(name, rows_of_files(files, input_name, values), version=version, interval=interval)
         else:
-            answer = client.predict(name, query=pairs(values), version=version)
+            answer = client.predict(name, query=pairs(values), version=version, interval=interval)
     if as_json:
         show(answer)
         return
@@ -113,11 +122,11 @@ def rows_of_files(files: list[Path], input_name: str | None, values: list[str]) 
         if values:
             raise typer.BadParameter("name the input of the files, since the model has others", param_hint="--input")
         return list(files)
-    others = {name: _scalar(value) for name, value in pairs(values).items()} if values else {}
+    others = {name: scalar(value) for name, value in pairs(values).items()} if values else {}
     return [{input_name: file, **others} for file in files]
 
 
-def _scalar(text: str) -> Any:
+def scalar(text: str) -> Any:
     """A number, true or false where the text is one, as JSON writes it."""
     try:
         value = json.loads(text)

@@ -91,7 +91,12 @@ def short(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 
 
 def prediction_text(prediction: Any) -> str:
-    """A prediction as a line: the number, or the label and its probability."""
+    """A prediction as a line: the number, or the label and its probability; with its interval or set if it has one."""
+    if isinstance(prediction, dict) and "interval" in prediction:
+        return f"{json.dumps(prediction['prediction'])}  {json.dumps(prediction['interval'])}"
+    if isinstance(prediction, dict) and "set" in prediction:
+        plain = {name: value for name, value in prediction.items() if name != "set"}
+        return f"{prediction_text(plain)}  {json.dumps(prediction['set'], ensure_ascii=False)}"
     if isinstance(prediction, dict) and "label" in prediction:
         label = prediction["label"]
         probability = prediction["probabilities"].get(label if isinstance(label, str) else json.dumps(label))

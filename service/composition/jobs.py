@@ -11,14 +11,18 @@ from model_store import Store
 from service.api.routes import training_jobs
 from service.api.schemas.job import job_document
 from service.background.channel import Channel
-from service.background.training_service import TrainingService
+from service.background.sweeping import Sweeping
+from service.background.training_service import TrainingService, memory_limit
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
+from service.jobs.sweep_steps import SweepSteps
 from service.startup import Startup
 from service.telemetry.exposition import families
 from service.telemetry.metrics import Metrics
 from service.telemetry.open_traces import open_traces
 from service.telemetry.watchers import JobObservers
+from service.use_cases.advance_sweeps import SweepAdvancer
+from service.use_cases.submit_training import Limits
 from service.use_cases.version_resolver import VersionResolver
 
 
@@ -39,15 +43,22 @@ class Jobs:
         self.traces = open_traces(Journal(engine).attempts)
         self.watchers = JobObservers(metrics.jobs, self.traces)
         self.journal = Journal(engine, changed=self._changed, moved=self.watchers.moved)
+        self.sweeps = SweepSteps(engine, changed=self._changed, moved=self.watchers.moved)
         self.feed = Feed(Journal(engine), with_latest_current, training_jobs.event_bytes)
         self._trainings: TrainingService | None = None
+        settings, (destinations, _) = startup.settings, startup.webhooks
+        self.limits = Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations)
+        self._sweeping = Sweeping(
+            SweepAdvancer(store, self.sweeps, self.limits, settings.slots, self.wake).advance_all,
+            startup.home / "tmp" / "sweeps.lock",
+        )
         if wire is None:
             self._trainings = TrainingService(
                 startup.settings,
                 engine,
                 store,
                 self.watchers,
-                self.feed.notify,
+                self._noticed,
                 lambda job: job_document(with_latest_current(job)),
                 startup.audit,
                 startup.webhooks,
@@ -80,14 +91,21 @@ class Jobs:
                 stack.callback(self._trainings.stop)
                 stack.callback(asyncio.create_task(self._trainings.tidy()).cancel)
             if (wire := self._wire) is not None:
-                wire.handlers["job"] = self.feed.notify
+                wire.handlers["job"] = self._noticed
                 wire.handlers["get_metrics"] = lambda _: wire.send("metrics", families(self._metrics.registry))
                 stack.callback(wire.close)
                 await wire.open()
+            self._sweeping.start()
+            stack.callback(self._sweeping.stop)
             yield
 
-    def _changed(self, job_id: str) -> None:
+    def _noticed(self, job_id: str) -> None:
+        """A job, or a sweep, has changed, by this process or another."""
         self.feed.notify(job_id)
+        self._sweeping.wake()
+
+    def _changed(self, job_id: str) -> None:
+        self._noticed(job_id)
         if self._trainings is not None:
             self._trainings.changed()
         if self._wire is not None:

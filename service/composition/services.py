@@ -19,7 +19,6 @@ from service.api.holder import Holder
 from service.api.pools import Pools
 from service.api.schemas.model import latest_row
 from service.background.channel import Channel
-from service.background.training_service import memory_limit
 from service.composition.jobs import Jobs
 from service.composition.predictions import (
     OpenPredictions,
@@ -101,11 +100,12 @@ def _services(
     wire: Channel | None,
 ) -> Services:
     settings, keyring, home = startup.settings, startup.keyring, startup.home
-    destinations, _ = startup.webhooks
     return Services(
         store=store,
         catalogue=Catalogue(store.models, store.aliases, latest_row),
         journal=jobs.journal,
+        sweeps=jobs.sweeps,
+        slots=settings.slots,
         feed=jobs.feed,
         wake=jobs.wake,
         drain=jobs.drain,
@@ -121,7 +121,7 @@ def _services(
         cells=Cells(),
         pools=Pools(),
         max_upload_bytes=settings.max_upload_bytes,
-        limits=Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations),
+        limits=jobs.limits,
         keyring=keyring,
         audit=startup.audit,
         signatures=startup.signatures,

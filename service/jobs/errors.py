@@ -99,3 +99,11 @@ class WebhooksMisconfigured(JobsError):
 
 class AddressRefused(JobsError):
     """The host's address is one that no webhook goes to."""
+
+
+class SweepNotFound(JobsError):
+    """There is no such sweep."""
+
+
+class SweepDamaged(JobsError):
+    """The records of this sweep are damaged or lost in the journal; see your backups."""

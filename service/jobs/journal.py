@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import CompoundSelect, Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from service.jobs import histories, series, tables
@@ -69,7 +69,13 @@ class Journal(JournalBase):
         return marks
 
     def list_jobs(
-        self, *, status: Status | None = None, model_name: str | None = None, after: str | None = None, limit: int = 20
+        self,
+        *,
+        status: Status | None = None,
+        model_name: str | None = None,
+        sweep: str | None = None,
+        after: str | None = None,
+        limit: int = 20,
     ) -> tuple[list[Job], bool]:
         """A page of jobs without the records of their specs, newest first, starting after `after`; and whether there are
         more. It has at most about MOST_BYTES.
@@ -84,6 +90,10 @@ class Journal(JournalBase):
             if "\0" in model_name:  # PostgreSQL would refuse it
                 return [], False
             query = query.where(tables.jobs.c.model_name == model_name)
+        if sweep is not None:
+            if "\0" in sweep:
+                return [], False
+            query = query.where(tables.jobs.c.id.in_(_jobs_of_sweep(sweep)))
         with self._read() as connection:
             if after is not None:
                 query = query.where(tables.jobs.c.seq < found(connection, after)["seq"])
@@ -164,6 +174,19 @@ class Journal(JournalBase):
         Raises:
             IdempotencyMismatch: the key was used with another digest.
         """
+        row, apart = self._new(model_name, spec, context, priority)
+        try:
+            job, new = self._submit(row, apart, idempotency)
+        except IntegrityError:  # another request with the same key has just been committed
+            job, new = self._submit(row, apart, idempotency)
+        if new:
+            self._changed(job.id)
+        return job, new
+
+    def _new(
+        self, model_name: str, spec: dict[str, Any], context: dict[str, Any], priority: int
+    ) -> tuple[dict[str, Any], str | None]:
+        """The row of a new job, and its records."""
         outlined, apart = extract_records(spec)
         row = {
             "id": secrets.token_hex(12),
@@ -179,13 +202,7 @@ class Journal(JournalBase):
             "publishing": 0,
             **COUNTS,
         }
-        try:
-            job, new = self._submit(row, apart, idempotency)
-        except IntegrityError:  # another request with the same key has just been committed
-            job, new = self._submit(row, apart, idempotency)
-        if new:
-            self._changed(job.id)
-        return job, new
+        return row, apart
 
     def _submit(self, row: dict[str, Any], apart: str | None, idempotency: Idempotency | None) -> tuple[Job, bool]:
         with self._write() as connection:
@@ -302,6 +319,13 @@ class Journal(JournalBase):
         self._changed(job_id)
         self._moved(job, None)
         return job
+
+
+def _jobs_of_sweep(sweep_id: str) -> CompoundSelect[Any]:
+    sweeps, trials = tables.sweeps.c, tables.trials.c
+    of_trials = select(trials.job_id).join(tables.sweeps, sweeps.seq == trials.sweep_seq).where(sweeps.id == sweep_id)
+    winner = select(sweeps.winner_job).where(sweeps.id == sweep_id)
+    return of_trials.union_all(winner)
 
 
 def _state(job: Job) -> str:

@@ -22,7 +22,7 @@ def extract_records(spec: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
     if not isinstance(data, dict) or not isinstance(data.get("records"), list):
         return spec, None
     text = json_text(data["records"])
-    return {**spec, "data": {**data, "records": {"sha256": _digest(text)}}}, text
+    return {**spec, "data": {**data, "records": {"sha256": digest_of(text)}}}, text
 
 
 def outline(spec: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def has_digest(job: Job) -> bool:
 
 def matches_digest(job: Job, text: str) -> bool:
     """Whether the spec's digest is that of these records, as JSON."""
-    return bool(_digest(text) == job.spec["data"]["records"].get("sha256"))
+    return bool(digest_of(text) == job.spec["data"]["records"].get("sha256"))
 
 
 def whole_job(connection: Connection, row: Row) -> Job:
@@ -56,5 +56,6 @@ def whole_job(connection: Connection, row: Row) -> Job:
     return replace(job, spec={**job.spec, "data": {**data, "records": decode(text.encode(), math.inf)}})
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
+    """The digest that a spec has in place of these records, as JSON."""
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

@@ -21,6 +21,11 @@ SEALED = {
     "metrics": ("first_epoch", "series"),
     "deliveries": ("url", "tries", "next_at", "outcome", "end"),
     "idempotency_keys": ("key", "digest", "job_id", "created_at"),
+    "sweeps": (
+        *("id", "status", "requested", "model_name", "spec", "settings", "created_at", "deadline"),
+        *("seconds_left", "finished_at", "best", "winner_job", "result", "error"),
+    ),
+    "trials": ("number", "job_id", "settings", "status", "objective", "result", "error"),
 }
 SEALS_OF_JOBS = {"jobs": "seal", "job states": "state_seal"}
 

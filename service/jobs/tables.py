@@ -1,6 +1,6 @@
 """The journal's tables. A change here is a new revision under `migrations/versions/`."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -115,4 +115,43 @@ idempotency_keys = Table(
     Column("seal", String(64)),
     Index("idempotency_keys_by_age", "created_at"),
     Index("idempotency_keys_by_job", "job_id"),
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("requested", String(16)),  # what has not reached its trials yet: cancel, pause or resume
+    Column("model_name", String(64), nullable=False),
+    Column("spec", Text, nullable=False),  # of its trials, before their settings are put in
+    Column("records", Text),  # of the spec, as in the table `records`
+    Column("settings", Text, nullable=False),  # what is searched, and how
+    Column("created_at", String(32), nullable=False),
+    Column("deadline", String(32)),  # after which no trial goes on; null without one, and while it is paused
+    Column("seconds_left", Float),  # to the deadline, when it was paused
+    Column("finished_at", String(32)),
+    Column("best", Integer),  # the number of a trial
+    Column("winner_job", String(64)),  # that trains the best settings again, for the version
+    Column("result", Text),
+    Column("error", Text),
+    Column("seal", String(64)),
+    Index("sweeps_by_status", "status", "seq"),
+    sqlite_autoincrement=True,
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("sweep_seq", ForeignKey("sweeps.seq"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # from 1
+    Column("job_id", String(64)),  # null if its settings make no training
+    Column("settings", Text, nullable=False),
+    Column("status", String(16)),  # at its end; null before
+    Column("objective", Float),
+    Column("result", Text),
+    Column("error", Text),
+    Column("seal", String(64)),
+    Index("trials_by_job", "job_id"),
 )

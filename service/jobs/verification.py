@@ -15,6 +15,7 @@ from service.jobs.journal_base import MOST_METRIC_EVENTS
 from service.jobs.records import has_digest, matches_digest
 from service.jobs.rows import damaged, job_of
 from service.jobs.seals import SEALED, Row, broken, state_broken
+from service.jobs.sweep_rows import COLUMNS
 
 Problem = Literal["damaged", "lost", "stray", "unreadable"]
 AT_ONCE = 500  # rows in memory
@@ -71,6 +72,10 @@ def verify(engine: Engine) -> Iterator[DamagedRow]:
     query = select(jobs, records.c.records).outerjoin(records, records.c.job_seq == jobs.c.seq)
     yield from _walk(engine, records, query, _records, at_once=1)  # they may be 16 MiB each
     yield from _walk(engine, tables.idempotency_keys, select(tables.idempotency_keys), _idempotency_key)
+    yield from _walk(engine, tables.sweeps, select(*COLUMNS), _sweep)
+    trials, sweeps = tables.trials, tables.sweeps
+    query = select(trials, sweeps.c.id.label("whose")).outerjoin(sweeps, sweeps.c.seq == trials.c.sweep_seq)
+    yield from _walk(engine, trials, query.order_by(trials.c.sweep_seq, trials.c.number), _trial)
     attempts = tables.attempts
     there = select(func.count()).where(attempts.c.job_seq == jobs.c.seq).scalar_subquery()
     yield from _walk(engine, attempts, select(jobs.c.id, jobs.c.attempt, there.label("there")), _lost_attempts)
@@ -120,6 +125,17 @@ def _records(_: str, row: Row) -> tuple[str, Problem] | None:
 
 def _idempotency_key(name: str, row: Row) -> tuple[str, Problem] | None:
     return (f"of job {_shown(row['job_id'])}", "damaged") if broken(name, row) else None
+
+
+def _sweep(name: str, row: Row) -> tuple[str, Problem] | None:
+    return (f"sweep {_shown(row['id'])}", "damaged") if broken(name, row) else None
+
+
+def _trial(name: str, row: Row) -> tuple[str, Problem] | None:
+    if row["whose"] is None:
+        return f"sweep number {_shown(row['sweep_seq'])}, trial {_shown(row['number'])}", "stray"
+    found = f"sweep {_shown(row['whose'])}, trial {_shown(row['number'])}"
+    return (found, "damaged") if broken(name, row, row["whose"]) else None
 
 
 def _lost_attempts(_: str, row: Row) -> tuple[str, Problem] | None:

@@ -38,8 +38,10 @@ def functional(model: Model, *, missing: bool = True) -> Step:
     if model.shaped:
         for module in model.modules():
             if isinstance(module, ConvNet):
-                # As its pixels are: a seventh faster, to the same bits.
-                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # which the stub lacks
+                # As its pixels are: a seventh faster, to the same bits. Parameters that are made in inference mode have no
+                # gradients, which explanations need.
+                with torch.inference_mode(False):
+                    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # which the stub lacks
         return model  # beside a convolution, the calls of modules cost nothing
     steps = [*_encoding(model.preprocessing, missing), *_network(model.network), *_answering(model)]
 

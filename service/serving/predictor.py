@@ -103,7 +103,7 @@ class Predictor:
         rows = read(warm, decoded)
         if rows is None or not self._batches.is_light(warm, rows_in(rows)) or encoder.imports:
             return False
-        _check_answer(warm, rows_in(rows))
+        _check_answer(warm, rows_in(rows), encoder)
         result = PredictionResult(version, encoder, _unknown_categories(warm, rows))
         self._submit(request, warm, rows, encoder, make_waiter(result), began)
         return True
@@ -129,7 +129,7 @@ class Predictor:
             )
         read = partial(_read, request, warm, decoded)
         rows = request.decoder.read(warm, decoded) if quick else await self._run(request, read)
-        _take(request, 2 * _check_answer(warm, rows_in(rows)))
+        _take(request, 2 * _check_answer(warm, rows_in(rows), encoder))
         waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         result = PredictionResult(_version(request), encoder, _unknown_categories(warm, rows))
         pending = self._submit(request, warm, rows, encoder, waiter, began)
@@ -224,7 +224,7 @@ class Predictor:
 
         def work() -> Result:
             rows = _read(request, warm, decoded)
-            _take(request, 2 * _check_answer(warm, rows_in(rows)))
+            _take(request, 2 * _check_answer(warm, rows_in(rows), result.encoder))
             result.unknown_categories = _unknown_categories(warm, rows)
             if waiter.done():
                 return DeadlineExceeded()
@@ -327,11 +327,11 @@ def _take(request: PredictionRequest, size: int) -> None:
         request.share.take(size)
 
 
-def _check_answer(warm: Warm, rows: int) -> int:
+def _check_answer(warm: Warm, rows: int, encoder: Encoder) -> int:
     """Checks the size of the answer, and returns it: about how many bytes it has as JSON."""
-    size = warm.answer_bytes * rows
+    size = warm.answer_bytes * rows * encoder.times
     if size > MOST_ANSWER_BYTES:
-        most = MOST_ANSWER_BYTES // warm.answer_bytes
+        most = MOST_ANSWER_BYTES // (warm.answer_bytes * encoder.times)
         raise AnswerTooLarge(f"the answers to {rows} rows would be too large; send at most {most} rows to this model")
     return size
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from service.serving.functional import Step, functional
 from service.serving.served_version import ServedVersion
+from service.workflow.conformal import Conformal
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import answers_dtype, blank_row, raw_dtype, raw_width, shaped_inputs
@@ -32,10 +33,11 @@ MODEL_OVERHEAD = 40_000  # bytes of a small model's modules and signature, besid
 
 @dataclass(frozen=True)
 class Warm:
-    """A model ready to predict."""
+    """A model ready to predict; `conformal` gives its intervals or sets, if it has any."""
 
     model: Model
     signature: Signature
+    conformal: Conformal | None = None
 
     @cached_property
     def forward(self) -> Step:

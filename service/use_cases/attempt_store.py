@@ -20,6 +20,7 @@ from service.workflow.spec_base import shown
 
 DATA = "data"  # the uploaded file in a version of a data set
 STATE_DICT = "state_dict.safetensors"
+HISTORY = "history.json"  # the series of its epochs
 TENSORS = "tensors"  # the summary of that file
 
 # A version: its `name`, `version`, `digest`, `manifest`, and the `path` of the file that is read.

@@ -3,15 +3,20 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from model_store.durable_files import sync
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
+from service.use_cases.storage_failures import put_off_storage_errors
 from service.workflow.checkpoint_folder import CheckpointFolder
+from service.workflow.errors import CheckpointUnfit
 from service.workflow.history import History
 from service.workflow.state import State
+
+T = TypeVar("T")
 
 FORMAT = 1  # raised when older states would be misread
 BETWEEN_LOOKS = 0.05  # seconds between two checks of the clock and of the channel: longer than most steps take
@@ -62,6 +67,20 @@ class AttemptCheckpoints:
         self._attempt.message(f"continues after epoch {self.history.epochs}")
         training: State = saved["training"]
         return training
+
+    def resumed(self, go_on: Callable[[State | None], T]) -> T:
+        """What `go_on` returns for the training's state; for None if it finds that the state is not of this training.
+
+        Raises:
+            AttemptPutOff: the state cannot be read now.
+        """
+        with put_off_storage_errors("its checkpoints cannot be read"):
+            saved = self.resume()
+        try:
+            return go_on(saved)
+        except CheckpointUnfit:
+            self.forget()
+            return go_on(None)
 
     def forget(self) -> None:
         """Starts from scratch: the state did not fit."""

@@ -10,7 +10,8 @@ import orjson
 
 from model_store import Store, Version
 from service.use_cases.artifacts import Artifact, ArtifactFailed, Artifacts, make_in_child
-from service.use_cases.train import HISTORY, POINTS
+from service.use_cases.attempt_store import HISTORY
+from service.use_cases.train import POINTS
 from service.workflow.errors import NotAvailable
 from service.workflow.look.available import PLOTS, without
 from service.workflow.spec_base import nearest

@@ -18,12 +18,19 @@ from service.serving.warm_models import Warm
 from service.signatures.errors import InvalidSignature
 from service.signatures.signatures import Signatures
 from service.strict_json import decode
-from service.use_cases.attempt_store import STATE_DICT, TENSORS
+from service.use_cases.attempt_store import HISTORY, STATE_DICT, TENSORS
 from service.use_cases.cancellation import check_cancelled
-from service.use_cases.model_manifest import ModelManifest, check_confusion, check_importance, check_signature
+from service.use_cases.model_manifest import (
+    ModelManifest,
+    check_baseline,
+    check_confusion,
+    check_importance,
+    check_signature,
+)
 from service.use_cases.model_points import check_plots, check_points
 from service.use_cases.predict import dry_run
-from service.use_cases.train import HISTORY, POINTS
+from service.use_cases.train import POINTS
+from service.workflow.conformal import check_scores
 from service.workflow.encode import answers_dtype, raw_dtype
 from service.workflow.errors import InvalidSpec, step
 from service.workflow.inspection import TensorSummary, summarize
@@ -33,6 +40,7 @@ from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec, parse_resolved
 from service.workflow.spec_base import faults
+from service.workflow.threshold import check_recorded
 
 FILES = {STATE_DICT, POINTS, HISTORY}
 MOST_JSON_BYTES = 16 * 2**20  # of a file beside the manifest
@@ -119,6 +127,9 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
         check_signature(signature)
         check_confusion(read)
         check_importance(read)
+        check_scores(read.conformal, signature)
+        check_recorded(read.threshold, signature)
+        check_baseline(read)
     except (InvalidSpec, ValueError) as error:
         raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error, manifest)}") from error
     summary = _check_tensors(read, spec, files[STATE_DICT], max_bytes)

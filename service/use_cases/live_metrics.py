@@ -5,12 +5,14 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import torch
 
 from model_store import Version
 from model_store.clock import rfc3339
 from service.use_cases.feedback_file import newest
 from service.use_cases.prediction_log import PredictionLog
+from service.workflow.encode import answers_dtype
 from service.workflow.evaluation import metrics_of
 from service.workflow.signature import Signature
 
@@ -32,8 +34,9 @@ def live_metrics(log: PredictionLog, version: Version, hours: float) -> dict[str
     enough = len(finite) >= LEAST_ROWS
     live = None
     if enough:
-        answers, truths = (torch.tensor(each, dtype=torch.float64) for each in zip(*finite, strict=True))
-        live = metrics_of(signature, answers, truths)
+        given = np.array([answer for answer, _ in finite], answers_dtype(signature.outputs))  # as the model gave them
+        truths = torch.tensor([truth for _, truth in finite], dtype=torch.float64)
+        live = metrics_of(signature, torch.from_numpy(given), truths)
     return {
         "name": version.name,
         "version": version.number,

@@ -10,6 +10,7 @@ from torch import Tensor
 from service.serving.prediction_record import AnsweredRows
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.decision import decide_array
 from service.workflow.encode import raw_dtype, table_inputs
 from service.workflow.signature import Signature
 
@@ -77,10 +78,10 @@ def _inputs(signature: Signature, parts: Sequence[AnsweredRows]) -> "pl.Series |
 
 
 def _labels(signature: Signature, answers: "np.ndarray[Any, Any]") -> "pl.Series":
-    """The most probable class of each row as a text; null where the probabilities are not finite."""
+    """The class that is the answer to each row as a text; null where the probabilities are not finite."""
     import polars as pl
 
     classes = [as_text(each) for each in signature.classes]
     known = np.isfinite(answers).all(axis=1).tolist()
-    best = answers.argmax(axis=1).tolist()
+    best = decide_array(signature, answers).tolist()
     return pl.Series([classes[at] if sure else None for at, sure in zip(best, known, strict=True)], dtype=pl.String)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.workflow.conformal import Conformal
 from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -14,6 +15,7 @@ from service.workflow.parts import PARTS
 from service.workflow.signature import Signature
 from service.workflow.slice_report import Slices
 from service.workflow.tasks import Task
+from service.workflow.threshold import Threshold
 
 MOST_DIMENSIONS, MOST_SIZE = 4, 2**20  # of the shape of a value
 
@@ -74,7 +76,10 @@ class ModelManifest(BaseModel):
     data: Annotated[dict[Word, Word | int | float | None], Field(max_length=100)]
     training: Trained | None = None
     ranges: Annotated[dict[ColumnName, Range], Field(max_length=MOST_COLUMNS)] = {}
+    baseline: Annotated[dict[ColumnName, float | str], Field(max_length=MOST_COLUMNS)] = {}
     calibration: Calibrated | None = None
+    conformal: Conformal | None = None
+    threshold: Threshold | None = None
     importance: Importance | None = None
     initial: Start | None = None
     job: Word | None = None
@@ -109,6 +114,22 @@ def check_signature(signature: Signature) -> None:
 
 def _is_shape(shape: list[int] | None) -> bool:
     return shape is not None and 1 <= len(shape) <= MOST_DIMENSIONS and all(1 <= size <= MOST_SIZE for size in shape)
+
+
+def check_baseline(manifest: ModelManifest) -> None:
+    """Checks that the baseline of explanations is a row of the model's inputs.
+
+    Raises:
+        ValueError: it is not; the message begins with the JSON pointer.
+    """
+    inputs = {each.name: each for each in manifest.signature.inputs if not COLUMN_TYPES[each.type].shaped}
+    for name, value in manifest.baseline.items():
+        if (of := inputs.get(name)) is None:
+            raise ValueError(f"/baseline{step(name)}: expected an input of the model that is a column of a table")
+        kind = COLUMN_TYPES[of.type]
+        if value not in (of.categories or ()) if kind.texts else isinstance(value, str) or not kind.keeps(value):
+            rule = "one of the input's categories" if kind.texts else f"a value of the type {of.type}"
+            raise ValueError(f"/baseline{step(name)}: expected {rule}")
 
 
 def check_confusion(manifest: ModelManifest) -> None:

@@ -8,6 +8,7 @@ from model_store import Store, Version
 from model_store.errors import VersionCorrupt
 from model_store.os_errors import storage_errors
 from service.use_cases.attempt_store import STATE_DICT
+from service.workflow.conformal import Conformal, conformal_of
 from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
@@ -36,6 +37,15 @@ def open_files(name: str, number: int, manifest: Mapping[str, Any], state_dict: 
         reason = "its manifest and its state_dict do not make a model"
         raise VersionCorrupt(name, number, STATE_DICT, reason) from error
     return model, signature
+
+
+def scores_of(version: Version) -> Conformal | None:
+    """The scores of the version's calibration part, if it has one. Raises VersionCorrupt."""
+    try:
+        return conformal_of(version.manifest)
+    except ValueError as error:
+        reason = "the scores of its calibration part are none"
+        raise VersionCorrupt(version.name, version.number, "manifest.json", reason) from error
 
 
 def signature_of(version: Version) -> Signature:

@@ -9,7 +9,7 @@ from service.serving.forward import forward
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm, WarmModels
 from service.signatures.signatures import Signatures
-from service.use_cases.open_model import open_model
+from service.use_cases.open_model import open_model, scores_of
 
 PRODUCTION = "production"
 dry_run = threading.Lock()  # one at a time: a single row of a large model may take much memory
@@ -47,7 +47,7 @@ def _loaded(store: Store, signatures: Signatures, version: ServedVersion) -> War
     """Loads the model, and does a dry run: torch initializes lazily, which must not delay the first request."""
     found = store.models.get(version.name, version.number)
     signatures.check_version(store.models, found)
-    warm = Warm(*open_model(store, found))
+    warm = Warm(*open_model(store, found), scores_of(found))
     warm.versions.add(version)
     warm.rows_at_once  # noqa: B018 - the cost of its forward is measured here, not in the event loop
     try:

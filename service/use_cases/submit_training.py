@@ -123,16 +123,21 @@ def submit(
                     return known, False
     planned = plan(store, spec, limits)
     check_cancelled()
-    context: dict[str, Any] = {
-        "signature": planned.signature.model_dump(mode="json"),
-        "since": _newest(store, spec.model_name),
-        "rows": planned.rows,
-    }
+    context = context_of(store, planned)
     if traceparent is not None:
         context["traceparent"] = traceparent
     return journal.submit(
         spec.model_name, planned.spec.to_json(), context, priority=spec.priority, idempotency=idempotency
     )
+
+
+def context_of(store: Store, planned: Plan) -> dict[str, Any]:
+    """What a training needs besides its spec."""
+    return {
+        "signature": planned.signature.model_dump(mode="json"),
+        "since": _newest(store, planned.spec.model_name),
+        "rows": planned.rows,
+    }
 
 
 def _check_model_name(name: str) -> None:
@@ -205,9 +210,10 @@ def _find_initial(store: Store, initial: str) -> Version:
 
 
 def _bare(signature: Signature) -> Signature:
-    """The signature without its categories, which only a training finds, and without the types of its numbers."""
+    """The signature without its categories and its threshold, which only a training finds, and without the types of its
+    numbers."""
     inputs = [each.model_copy(update={"categories": None, "dtype": None}) for each in signature.inputs]
-    outputs = [each.model_copy(update={"dtype": None}) for each in signature.outputs]
+    outputs = [each.model_copy(update={"dtype": None, "threshold": None}) for each in signature.outputs]
     return signature.model_copy(update={"inputs": inputs, "outputs": outputs})
 
 

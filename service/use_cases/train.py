@@ -15,16 +15,18 @@ from model_store.errors import Corrupt, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
-from service.use_cases.attempt_store import STATE_DICT, TENSORS, Input
+from service.use_cases.attempt_store import HISTORY, STATE_DICT, TENSORS, Input
 from service.use_cases.checkpoints import AttemptCheckpoints
 from service.use_cases.open_model import open_files
 from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
 from service.use_cases.stored_dataset import dataset_of
+from service.use_cases.train_together import train_together
+from service.use_cases.trial_figures import trial_figures
 from service.workflow import inspection
 from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import RequestedColumn, Table
-from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
+from service.workflow.errors import InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.evaluation_spec import columns as evaluation_columns
 from service.workflow.heap import trimmed_heap
 from service.workflow.history import History
@@ -32,7 +34,6 @@ from service.workflow.learn import TrainingResult, learn
 from service.workflow.look.available import available
 from service.workflow.model import Model
 from service.workflow.models import install as install_models
-from service.workflow.parts import PARTS
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec, parse_resolved
@@ -40,7 +41,6 @@ from service.workflow.split import columns as split_columns
 from service.workflow.state import State
 
 POINTS = "points.json"
-HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # fields of a spec that are not part of a version, and so not shared with it
 NO_MEMORY = "can't allocate memory"  # in the message of torch's RuntimeError
@@ -86,7 +86,12 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     with put_off_storage_errors("its data cannot be read"):
         loaded = _load(fetched, spec, signature, Path(job["folder"]))
         initial = _initial(fetched["initial"]) if "initial" in fetched else None
+    if "together" in job["context"]:
+        return train_together(attempt, checkpoints, spec, signature, loaded.table)
     learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
+    figures = trial_figures(spec, learned, checkpoints.history) if "sweep" in job["context"] else {}
+    if not job["context"].get("publishes", True):
+        return {"model_name": spec.model_name, "version": None, **figures}
     attempt.stage("publish")
     with put_off_storage_errors("its files cannot be written"):
         files = _write(Path(job["folder"]), learned, checkpoints.history)
@@ -100,7 +105,7 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     }
     if "initial" in fetched:
         manifest["initial"] = {"digest": fetched["initial"]["digest"]}
-    return attempt.publish(manifest, files, {TENSORS: summary.model_dump()})
+    return attempt.publish(manifest, files, {TENSORS: summary.model_dump()}) | figures
 
 
 def _learn(
@@ -128,13 +133,7 @@ def _learn(
             spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage, folder=folder
         )
 
-    with put_off_storage_errors("its checkpoints cannot be read"):
-        saved = checkpoints.resume()
-    try:
-        return go_on(saved)
-    except CheckpointUnfit:
-        checkpoints.forget()
-        return go_on(None)
+    return checkpoints.resumed(go_on)
 
 
 def _load(fetched: Mapping[str, Input], spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
@@ -172,6 +171,8 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests, importance, groups = learned.split.digests(), learned.importance, learned.slices
     confused, important = bool(learned.evaluation.confusion), importance is not None
     calibrated = {} if learned.calibration is None else {"calibration": asdict(learned.calibration)}
+    sure = {} if learned.conformal is None else {"conformal": learned.conformal.model_dump(mode="json")}
+    deciding = {} if learned.threshold is None else {"threshold": learned.threshold.model_dump(mode="json")}
     manifest = {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
@@ -182,8 +183,11 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         **({"warnings": learned.warnings} if learned.warnings else {}),
         "plots": available(learned.signature, learned.points, confused=confused, important=important),
         "ranges": learned.ranges,
+        "baseline": learned.baseline,
         **calibrated,
-        "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
+        **sure,
+        **deciding,
+        "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in digests},
         "parameters": inspection.count(learned.model.network),
         "environment": {
             "modelwright": __version__,

@@ -45,7 +45,7 @@ class TrainingBatches:
         order = torch.randperm(len(examples), generator=self._generator)
         if examples.rows is None:
             order = order.to(examples.targets.device)
-        cuts = _cut(order, self._size)
+        cuts = cut(order, self._size)
         return (
             (examples.batch(cuts[at], self._augmenting(epoch, at)), examples.targets[cuts[at]])
             for at in range(skipped, len(cuts))
@@ -66,7 +66,7 @@ class TrainingBatches:
             self._generator.set_state(state["generator"])
 
 
-def _cut(order: Tensor, size: int) -> list[Tensor]:
+def cut(order: Tensor, size: int) -> list[Tensor]:
     """Batches of `size` rows. A single last row joins the batch before it: BatchNorm cannot learn from one row."""
     cuts = list(order.split(size))
     if len(cuts) > 1 and len(cuts[-1]) == 1:

@@ -3,10 +3,12 @@
 from torch import Tensor
 
 from service.workflow.data.table import Table
+from service.workflow.identifier_columns import warn_of_identifiers
 from service.workflow.input_tensors import Tensors
 from service.workflow.row_copies import warn_of_copies
 from service.workflow.signature import Signature
 from service.workflow.split import Split
+from service.workflow.target_copies import target_copies, warn_of_target_copies
 from service.workflow.telling_features import warn_of_telling_features
 
 
@@ -17,4 +19,10 @@ def data_warnings(signature: Signature, table: Table, features: Tensors, targets
         features, targets: raw, with as many rows as the table.
     """
     copies = warn_of_copies(features, parts) if isinstance(features, Tensor) else ()
-    return [*copies, *warn_of_telling_features(signature, table, targets, parts)]
+    the_target = target_copies(signature, table, targets)
+    return [
+        *copies,
+        *warn_of_identifiers(signature, table),
+        *warn_of_target_copies(the_target, signature.task),
+        *warn_of_telling_features(signature, table, targets, parts, the_target),
+    ]

@@ -77,5 +77,9 @@ class NotAvailable(WorkflowError):
     """This model has no such thing."""
 
 
+class NoIntervals(WorkflowError):
+    """This version has no intervals."""
+
+
 class ExportFailed(WorkflowError):
     """The model could not be exported."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from service.workflow.decision import decide
 from service.workflow.moments import power_of_two
 from service.workflow.parts import PARTS
 from service.workflow.reliability import calibration_error
 from service.workflow.signature import Signature
 from service.workflow.split import Split
 from service.workflow.tasks import Task
+from service.workflow.threshold import decided_by
 
 Metrics = dict[str, float | None]
 MOST_CLASSES_CONFUSED = 100
@@ -37,14 +39,17 @@ def evaluate(signature: Signature, answers: Tensor, targets: Tensor, parts: Spli
     """
     made: dict[str, Metrics] = {}
     confusion: dict[str, list[list[int]]] = {}
+    plain = decided_by(signature, None)
     for name in PARTS:
         rows = parts.part(name)
         if not len(rows):
             continue
         made[name] = metrics_of(signature, answers[rows], targets[rows])
-        made["baseline"] = metrics_of(signature, _baseline(signature, targets[parts.train], len(rows)), targets[rows])
+        made["baseline"] = metrics_of(plain, _baseline(signature, targets[parts.train], len(rows)), targets[rows])
         if signature.classifies and len(signature.classes) <= MOST_CLASSES_CONFUSED:
-            confusion[name] = _confusion(answers[rows].argmax(dim=1), targets[rows, 0].long(), len(signature.classes))
+            confusion[name] = _confusion(
+                decide(signature, answers[rows]), targets[rows, 0].long(), len(signature.classes)
+            )
     return Evaluation(made, confusion)
 
 
@@ -70,7 +75,7 @@ def metrics_of(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
             case Task.MULTILABEL:
                 made = _labels(answers, truth.long())
             case _:
-                made = _classes(answers, truth[:, 0].long())
+                made = _classes(answers, decide(signature, answers), truth[:, 0].long())
     return {name: value if math.isfinite(value) else None for name, value in made.items()}
 
 
@@ -102,13 +107,13 @@ def _mean(values: Tensor) -> Tensor:
     return (values / unit).mean(dim=0) * unit
 
 
-def _classes(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
-    """Metrics of classes. Balanced accuracy, F1 and AUROC are means over the classes that are present; `ece` is the expected
-    calibration error of the predicted class."""
+def _classes(probabilities: Tensor, labels: Tensor, truth: Tensor) -> dict[str, float]:
+    """Metrics of classes, of which `labels` are the answers [n]. Balanced accuracy, F1 and AUROC are means over the classes that
+    are present; `ece` is the expected calibration error of the most probable class."""
     from torchmetrics.functional import classification as scores
 
     count = probabilities.shape[1]
-    labels, present = probabilities.argmax(dim=1), torch.unique(truth)
+    present = torch.unique(truth)
     recall = scores.multiclass_recall(labels, truth, num_classes=count, average="none")
     f1 = scores.multiclass_f1_score(labels, truth, num_classes=count, average="none")
     auroc = math.nan

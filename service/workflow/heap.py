@@ -14,6 +14,9 @@ from threading import Event, Thread
 BETWEEN = 0.25  # seconds
 # Trimmed when it has grown by these since the last time, so that what a step needs is not given back in vain.
 GROWN, MORE = 1.25, 64 * 2**20  # times, and bytes
+# glibc's names of what `mallopt` sets: from which size on a block is mapped by itself, and how much free memory is kept.
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
+KEPT = 32 * 2**20  # the largest size that glibc takes on its own
 STATUS = Path("/proc/self/status")
 
 
@@ -60,6 +63,17 @@ def trimmed_heap() -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+def keep_blocks() -> None:
+    """Keeps freed blocks of megabytes for the next ones, as glibc does by itself once a block of 32 MiB has been freed. Before
+    that it gives their pages back, and takes new ones in every step. Does nothing where the C library is not glibc."""
+    try:
+        mallopt: Callable[[int, int], int] = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
+        return
+    mallopt(MMAP_THRESHOLD, KEPT)
+    mallopt(TRIM_THRESHOLD, 2 * KEPT)
 
 
 def anonymous_bytes() -> int:

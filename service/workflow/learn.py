@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from service.workflow.calibration import Calibration, calibrate
+from service.workflow.conformal import Conformal, conformal, with_coverage
 from service.workflow.data.table import Table
 from service.workflow.data.tensor_cache import TensorCache
 from service.workflow.data.types.feature import Feature
@@ -32,7 +33,9 @@ from service.workflow.slices import slices
 from service.workflow.spec import ResolvedSpec
 from service.workflow.split import Split, split
 from service.workflow.state import State
+from service.workflow.threshold import Threshold, choose_threshold, decided_by
 from service.workflow.training_loop import AfterStep, Report, train
+from service.workflow.typical_row import typical_row
 
 PREDICTED_ROWS = 65_536  # of columns of a table, at once
 # Of a forward of values that have a shape. Larger blocks leave glibc's heap twice as large, in holes.
@@ -52,7 +55,10 @@ class TrainingResult:
     slices: Slices | None  # metrics by group
     importance: Importance | None  # of the inputs, where it can be measured
     warnings: list[str]  # about the data
+    baseline: dict[str, float | str]  # a typical row of the training part
     calibration: Calibration | None = None  # if the answers are calibrated
+    conformal: Conformal | None = None  # if there is a calibration part
+    threshold: Threshold | None = None  # if the spec asks for one
 
 
 def learn(
@@ -107,13 +113,31 @@ def learn(
     wanted = spec.calibration is not None
     calibration = calibrate(model, features, targets, parts.validation, rows) if wanted else None
     answers = predict(model, features, rows)
-    evaluation = evaluate(signature, answers, targets, parts)
+    threshold = choose_threshold(spec.threshold, signature, answers, targets, parts)
+    signature = decided_by(signature, threshold)
+    sure = conformal(signature, answers, targets, parts)
+    evaluation = with_coverage(evaluate(signature, answers, targets, parts), sure, signature, answers, targets, parts)
     points = sample(signature, table, features, targets, answers, parts, model.network)
     found = ranges(signature, table, parts.train.numpy())
     groups = slices(spec.evaluation, signature, table, answers, targets, parts)
     important = permutation_importance(signature, model, features, targets, parts, spec.training.seed, at_once)
     warned = data_warnings(signature, table, features, targets, parts)
-    return TrainingResult(model, signature, evaluation, points, parts, found, groups, important, warned, calibration)
+    typical = typical_row(signature, table, parts.train.numpy())
+    return TrainingResult(
+        model,
+        signature,
+        evaluation,
+        points,
+        parts,
+        found,
+        groups,
+        important,
+        warned,
+        typical,
+        calibration,
+        sure,
+        threshold,
+    )
 
 
 @torch.inference_mode()

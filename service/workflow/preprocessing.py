@@ -84,6 +84,12 @@ class Preprocessing(nn.Module):
         """The number of encoded columns d."""
         return self.layout.width + len(self.indicated)
 
+    @property
+    def sources(self) -> list[int]:
+        """The raw column of each encoded column."""
+        one_hot = [at for at, size in self.layout.categories for _ in range(size)]
+        return [*self.layout.numbers, *self.indicated.tolist(), *one_hot]
+
     def forward(self, raw: torch.Tensor) -> torch.Tensor:
         """From raw features [n, w] to encoded features [n, d]."""
         numbers = raw if self.layout.plain else raw[:, self.layout.numbers]

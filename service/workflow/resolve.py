@@ -10,6 +10,7 @@ from torch import nn
 
 from service.workflow import losses, optimizers, schedulers, training
 from service.workflow.calibration import FEWEST as FEWEST_CALIBRATED
+from service.workflow.conformal import check_conformal
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column, Schema, how_of
 from service.workflow.data.types.feature import Feature
@@ -27,6 +28,7 @@ from service.workflow.spec_base import FaultBudget, nearest, shown
 from service.workflow.split import SplitSpec, sizes
 from service.workflow.split import resolve as resolve_split
 from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, Task
+from service.workflow.threshold_spec import check_threshold
 from service.workflow.torch_registry import name_of
 from service.workflow.training import ResolvedSettings
 
@@ -83,6 +85,8 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         scheduler = schedulers.default(cycle, training.steps(settings, rows["train"]))
     _check_time(split, inputs)
     _check_calibration(spec, signature, rows["validation"])
+    check_conformal(split, signature, rows)
+    check_threshold(spec.threshold, signature, rows["validation"])
     check_evaluation(spec.evaluation, schema, frozenset(each.name for each in inputs))
     _check_training(spec, settings, optimizer, rows["train"])
     filled: dict[str, Any] = {

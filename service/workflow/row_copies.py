@@ -14,6 +14,7 @@ FEWEST_COPIES = 5
 FEWEST_SHARE = 0.02  # of the part
 FEWEST_DISTINCT = 0.1  # of the training rows; where fewer are, the features hardly tell rows apart
 MORE_THAN_CHANCE = 5  # times what independent columns would give: columns that depend on each other give more
+DEVIATIONS = 3
 MOST_LEFT_OUT = 20  # columns that are left out in turn
 MIXERS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93))  # odd numbers without a pattern
 SHIFT = np.uint64(32)
@@ -38,7 +39,8 @@ def warn_of_copies(features: Tensor, parts: Split) -> Iterator[str]:
         count = int(np.isin(_hashes(rows), known).sum())
         if count < max(FEWEST_COPIES, FEWEST_SHARE * len(rows)):
             continue
-        if count > max(_if_independent(equal, len(train), len(rows)), _by_chance(train, rows, count, equal)):
+        chance = max(_if_independent(equal, len(train), len(rows)), _by_chance(train, rows, count, equal))
+        if count > chance + DEVIATIONS * chance**0.5:  # which is about the standard deviation of such a count
             what = (
                 f"{count} of {len(rows)} rows of the {name} part ({count / len(rows):.0%}) are equal to training rows"
             )

@@ -46,7 +46,7 @@ class Output(BaseModel):
     """One target: a number, one of several classes, or a label that is true or false.
 
     `classes` are the target's values as in the data, in sorted order; None for a number. `dtype` is set if its numbers do not
-    fit into a float32.
+    fit into a float32. `threshold` is the probability above which the second of two classes is the answer, if it is not 0.5.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +55,7 @@ class Output(BaseModel):
     type: Literal["number", "class", "label"]
     classes: list[Scalar] | None = None
     dtype: Literal["float64"] | None = None
+    threshold: float | None = None
 
 
 class Signature(BaseModel):
@@ -94,6 +95,11 @@ class Signature(BaseModel):
     def classes(self) -> list[Scalar]:
         """The classes in sorted order; an empty list for other tasks."""
         return (self.outputs[0].classes or []) if self.classifies else []
+
+    @property  # a copy with other outputs would keep a cached one
+    def threshold(self) -> float | None:
+        """The probability above which the second of two classes is the answer; None for the most probable class."""
+        return self.outputs[0].threshold if self.classifies else None
 
     @property
     def labels(self) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from service.workflow.data.table import Numbers, Table, plain
 from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.decision import decide
 from service.workflow.evaluation import metrics_of
 from service.workflow.evaluation_spec import EvaluationSpec
 from service.workflow.groups import RowGroup, groups_of
@@ -146,7 +147,7 @@ def _rates(signature: Signature, answers: Tensor, truth: Tensor) -> dict[str, fl
     """With two classes, the shares of rows that are predicted to be the second one."""
     if len(signature.classes) != 2:
         return {}
-    chosen, true = answers.argmax(dim=1) == 1, truth[:, 0] == 1
+    chosen, true = decide(signature, answers) == 1, truth[:, 0] == 1
     found = (chosen, chosen[true], chosen[~true])
     fewest = (FEWEST_ROWS, FEWEST_OF_A_RATE, FEWEST_OF_A_RATE)
     return {
@@ -180,7 +181,7 @@ def _errors(signature: Signature, answers: Tensor, truth: Tensor) -> Numbers:
         case Task.MULTILABEL:
             made = ((answers > LABEL_THRESHOLD) != (truth > 0)).double().mean(dim=1)
         case _:
-            made = (answers.argmax(dim=1) != truth[:, 0]).double()
+            made = (decide(signature, answers) != truth[:, 0]).double()
     return made.numpy()
 
 

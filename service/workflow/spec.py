@@ -16,6 +16,7 @@ from service.workflow.preprocessing import PreprocessingSpec
 from service.workflow.schedulers import Scheduler
 from service.workflow.spec_base import FaultBudget, SpecBase, faults
 from service.workflow.split import ResolvedSplit, SplitSpec
+from service.workflow.threshold_spec import ThresholdSpec
 from service.workflow.training import ResolvedSettings, TrainingSettings
 from service.workflow.webhook import WebhookSpec
 
@@ -61,6 +62,7 @@ class TrainingSpec(SpecBase):
         default=None,
         description="of the probabilities of classes, on the validation part; absent: temperature where that has 50 rows",
     )
+    threshold: ThresholdSpec | None = None
     evaluation: EvaluationSpec | None = None
     initial: str | None = Field(
         default=None,
@@ -91,10 +93,14 @@ class TrainingSpec(SpecBase):
         """The spec as JSON values, as `parse` reads them."""
         # Earlier versions do not know these fields: without them, they can read the spec, and it has the same digest. A
         # `calibration` of null that was asked for is kept, since an absent one has another default.
-        absent = dict.fromkeys((name for name in ("license", "evaluation") if getattr(self, name) is None), True)
+        absent = dict.fromkeys(
+            (name for name in ("license", "evaluation", "threshold") if getattr(self, name) is None), True
+        )
         if self.calibration is None and "calibration" not in self.model_fields_set:
             absent["calibration"] = True
         within: dict[str, Any] = {"training": {"freeze": True}} if self.training.freeze is None else {}
+        if self.split is not None and self.split.calibration is None:
+            within["split"] = {"calibration": True}
         others = self.model_dump(mode="json", exclude={"model_name": True, "data": True, **absent, **within})
         return {"model_name": self.model_name, "data": self.data.to_json(), **others}
 

@@ -1,7 +1,7 @@
-"""Step 2, split: train, validation and test, in this order."""
+"""Step 2, split: train, validation, calibration and test, in this order."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +13,7 @@ from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts, 
 from service.workflow.data.types.names import Name
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData, invalid
-from service.workflow.parts import PARTS
+from service.workflow.parts import CALIBRATION, SPLIT_PARTS
 from service.workflow.spec_base import SpecBase, nearest, shown
 
 DEFAULT = {"train": 0.7, "validation": 0.15, "test": 0.15}
@@ -27,13 +27,16 @@ class SplitSpec(SpecBase):
 
     train: Part = None
     validation: Part = None
+    calibration: Part = Field(
+        default=None, description="the rows of intervals and sets: a fraction up to 1, or a count of rows above 1"
+    )
     test: Part = None
     shuffle: bool = True
     seed: int | None = Field(default=None, ge=0, lt=2**63, description="of the shuffle; the training's when absent")
     stratify: Name | None = Field(default=None, description="a column whose values come in every part in like shares")
     group: Name | None = Field(default=None, description="a column whose equal values stay in one part")
     time: Name | None = Field(default=None, description="a column in whose order the parts follow each other")
-    column: Name | None = Field(default=None, description="a column that says train, validation or test")
+    column: Name | None = Field(default=None, description="a column that says train, validation, calibration or test")
 
 
 class ResolvedSplit(SplitSpec):
@@ -49,6 +52,7 @@ class Split:
     train: torch.Tensor
     validation: torch.Tensor
     test: torch.Tensor
+    calibration: torch.Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
 
     def part(self, name: str) -> torch.Tensor:
         """The rows of a part, by its name."""
@@ -56,8 +60,9 @@ class Split:
         return rows
 
     def digests(self) -> dict[str, str]:
-        """The SHA-256 of each part's row indices (little-endian int64)."""
-        return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in PARTS}
+        """The SHA-256 of each part's row indices (little-endian int64). A calibration part without rows has none."""
+        names = [name for name in SPLIT_PARTS if name != CALIBRATION or len(self.calibration)]
+        return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in names}
 
 
 def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
@@ -68,21 +73,25 @@ def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
     """
     spec = spec or SplitSpec()
     _check_columns(spec, schema)
-    named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
-    filled = {name: (named or DEFAULT).get(name, None if name == "train" else 0) for name in PARTS}
+    named = {name: value for name in SPLIT_PARTS if (value := getattr(spec, name)) is not None}
+    filled = {name: (named or DEFAULT).get(name, 0 if name in ("validation", "test") else None) for name in SPLIT_PARTS}
     if spec.column is not None:
-        filled = dict.fromkeys(PARTS)
+        filled = dict.fromkeys(SPLIT_PARTS)
+    if not spec.calibration:
+        filled[CALIBRATION] = None
     ordered = {"shuffle": False} if spec.time is not None or spec.column is not None else {}
     seeded = {"seed": seed if spec.seed is None else spec.seed}
     resolved = ResolvedSplit.model_validate(dict(spec) | filled | ordered | seeded)
-    for name, count in sizes(resolved, schema).items():
-        if not count and (name == "train" or named.get(name)):
+    counts = sizes(resolved, schema)
+    for name in SPLIT_PARTS:
+        if not counts.get(name) and (name == "train" or named.get(name)):
             raise invalid(f"/split/{name}", f"no row of {schema.rows} is left for this part")
     return resolved
 
 
 def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
-    """The number of rows of each part of a resolved split; approximate for a split by `group`.
+    """The number of rows of each part of a resolved split; approximate for a split by `group`. Of the calibration part only if it
+    has rows.
 
     Raises:
         InvalidSpec: the parts do not sum to 1 or to the rows.
@@ -90,8 +99,10 @@ def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
     if spec.column is not None:
         column = schema.column(spec.column)
         counted = {} if column is None else dict(zip(column.values or [], column.counts or [], strict=True))
-        return {name: counted.get(name, 0) for name in PARTS}
-    return _counts(spec, schema.rows)
+        counts = {name: counted.get(name, 0) for name in SPLIT_PARTS}
+    else:
+        counts = _counts(spec, schema.rows)
+    return {name: count for name, count in counts.items() if count or name != CALIBRATION}
 
 
 def columns(spec: SplitSpec, schema: Schema) -> dict[str, RequestedColumn]:
@@ -117,7 +128,8 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
         made = _by_group(spec, plain(table.columns[spec.group]), rows)
     else:
         counts = _counts(spec, rows)
-        made = Split(*_order(spec, table, rows).split([counts[name] for name in PARTS]))
+        rows_of = _order(spec, table, rows).split([counts[name] for name in SPLIT_PARTS])
+        made = Split(**dict(zip(SPLIT_PARTS, rows_of, strict=True)))
     if not len(made.train):
         raise InvalidData("the split leaves no row to train on")
     return made
@@ -155,7 +167,7 @@ def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
 def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
     """Assigns whole groups, each to the part that its middle row would be in."""
     counts = _counts(spec, rows)
-    cuts = np.cumsum([counts["train"], counts["validation"]])
+    cuts = np.cumsum([counts[name] for name in SPLIT_PARTS[:-1]])
     _, groups = np.unique(_codes(column), return_inverse=True)
     counts_of_groups = np.bincount(groups)
     order = _shuffled(spec, len(counts_of_groups)).numpy()
@@ -163,7 +175,7 @@ def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
     part_of_group = np.empty(len(order), np.int64)
     part_of_group[order] = np.searchsorted(cuts, np.cumsum(shuffled) - shuffled / 2, side="left")
     part = part_of_group[groups]
-    return Split(*(torch.from_numpy(np.flatnonzero(part == position)) for position in range(len(PARTS))))
+    return Split(**{name: torch.from_numpy(np.flatnonzero(part == at)) for at, name in enumerate(SPLIT_PARTS)})
 
 
 def _codes(column: Numbers | Texts) -> Numbers:
@@ -174,12 +186,12 @@ def _codes(column: Numbers | Texts) -> Numbers:
 def _by_column(column: Numbers | Texts, name: str) -> Split:
     assert isinstance(column, Texts)  # noqa: S101 - it was read as texts
     texts = np.array([*column.values, ""], dtype=object)[column.codes]
-    unknown = np.flatnonzero(~np.isin(texts, PARTS))
+    unknown = np.flatnonzero(~np.isin(texts, SPLIT_PARTS))
     if len(unknown):
         row = int(unknown[0])
         found = f"{shown(name)} is {shown(texts[row])} in row {row + 1}"
-        raise InvalidData(f"{found}; train, validation or test is expected")
-    return Split(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in PARTS))
+        raise InvalidData(f"{found}; train, validation, calibration or test is expected")
+    return Split(**{part: torch.from_numpy(np.flatnonzero(texts == part)) for part in SPLIT_PARTS})
 
 
 def _check_times(column: Column) -> None:
@@ -199,7 +211,7 @@ def _check_times(column: Column) -> None:
 
 
 def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
-    named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
+    named = {name: value for name in SPLIT_PARTS if (value := getattr(spec, name)) is not None}
     counted = any(value > 1 for value in named.values())
     for name, value in named.items() if counted else ():
         if value != 0 and (value <= 1 or not float(value).is_integer()):
@@ -212,10 +224,10 @@ def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
     if abs(rest) > 1e-6:
         raise invalid("/split", f"the parts sum to {whole - rest:g}; they must sum to {whole} ({rows} rows)")
     cuts, total = [0], 0.0
-    for name in PARTS:
+    for name in SPLIT_PARTS:
         total += named.get(name, 0) / whole
         cuts.append(min(round(rows * total), rows))
-    return {name: cuts[i + 1] - cuts[i] for i, name in enumerate(PARTS)}
+    return {name: cuts[i + 1] - cuts[i] for i, name in enumerate(SPLIT_PARTS)}
 
 
 def _check_columns(spec: SplitSpec, schema: Schema) -> None:
@@ -231,5 +243,6 @@ def _check_columns(spec: SplitSpec, schema: Schema) -> None:
             raise invalid("/split/stratify", f"{shown(name)} has too many different values to stratify by")
         if by == "time":
             _check_times(column)
-        if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
-            raise invalid("/split/column", f"{shown(name)} must be train, validation or test in every row")
+        if by == "column" and (column.missing or not set(column.values or [""]) <= set(SPLIT_PARTS)):
+            message = "must be train, validation, calibration or test in every row"
+            raise invalid("/split/column", f"{shown(name)} {message}")

@@ -1,6 +1,6 @@
 """Features that alone predict the target almost perfectly, as what is only known afterwards often does."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,9 @@ class RuleRows:
     evaluated: Numbers
 
 
-def warn_of_telling_features(signature: Signature, table: Table, targets: Tensor, parts: Split) -> Iterator[str]:
+def warn_of_telling_features(
+    signature: Signature, table: Table, targets: Tensor, parts: Split, copies: Mapping[str, Collection[str]]
+) -> Iterator[str]:
     """A sentence if a feature alone predicts a target almost perfectly, by a rule of one column: the majority class or the mean
     of each of its values or bins, or a straight line. The rule is made of the training part, and must hold there and on the
     validation part, or else the test part. Of a model with one input that is no warning.
@@ -41,6 +43,7 @@ def warn_of_telling_features(signature: Signature, table: Table, targets: Tensor
     Args:
         table: has the columns.
         targets: the true values [n, t]; for classes their positions.
+        copies: the features that are a target itself, which are not named again.
     """
     rows = _rule_rows(parts)
     inputs = [each for each in signature.inputs if not COLUMN_TYPES[each.type].shaped][:MOST_FEATURES]
@@ -48,7 +51,8 @@ def warn_of_telling_features(signature: Signature, table: Table, targets: Tensor
         return
     for position, output in enumerate(signature.outputs[:MOST_TARGETS]):
         truth = targets[:, position].numpy()
-        found = [each.name for each in inputs if _tells(plain(table.columns[each.name]), truth, signature.task, rows)]
+        names = [each.name for each in inputs if each.name not in copies.get(output.name, ())]
+        found = [name for name in names if _tells(plain(table.columns[name]), truth, signature.task, rows)]
         if found:
             named = ", ".join(map(shown, found[:NAMED])) + (", …" if len(found) > NAMED else "")
             what = f"{named} alone predict{'s' if len(found) == 1 else ''} {shown(output.name)} almost perfectly"

@@ -131,6 +131,11 @@ def test_the_examples_work_in_sequence(
     assert send("get", "/v1/training-jobs/{job_id}", "?wait=60").json()["status"] == "succeeded"
     for path in ("", "/{job_id}/metrics", "/{job_id}/events"):
         send("get", "/v1/training-jobs" + path)
+    values["sweep_id"] = send("post", "/v1/sweeps").json()["id"]
+    for path in ("", "/{sweep_id}"):
+        send("get", "/v1/sweeps" + path)
+    for verb in ("pause", "resume", "cancel"):
+        send("post", f"/v1/sweeps/{{sweep_id}}/{verb}")
     values["version"] = str(http.get("/v1/models/line").json()["latest"])
     version = "/v1/models/{name}/versions/{version}"
     for path in ("/v1/models", "/v1/models/{name}", "/v1/models/{name}/versions", version):
@@ -141,6 +146,7 @@ def test_the_examples_work_in_sequence(
         send("get", version + path)
     send("get", "/v1/models/{name}/compare", "?a=1&b=latest")
     send("post", f"{version}/predictions"), send("post", "/v1/models/{name}/predictions")
+    send("post", f"{version}:explain"), send("post", "/v1/models/{name}:explain")
     send("get", f"{version}/predictions", "?x=0.5"), send("get", "/v1/models/{name}/predictions", "?x=0.5")
     values["label"] = "latest"
     dialects = sorted(each for each in left if "dialects" in by_route[each]["tags"] and each[1] != "/invocations")

@@ -56,6 +56,15 @@ def test_predict(run: Run, typed: None) -> None:
     assert answer["model_version"] == 2 and answer["predictions"] != [number]
 
 
+def test_explain(run: Run, typed: None) -> None:
+    told = run("explain", "typed@1", "x=0.5")
+    assert told.status == 0 and "adds to y" in told.out and told.out.startswith("typical row: ")
+    found = json.loads(run("explain", "typed@1", "--instances", "[[0.5], [2]]", "--json").out)
+    for each, prediction in zip(found["attributions"], found["predictions"], strict=True):
+        assert each["x"] == pytest.approx(prediction - found["baseline"]["prediction"], abs=1e-4)
+    assert run("explain", "typed", "x=1", "--class", "red").status == 1
+
+
 def test_models(run: Run, typed: None, tmp_path: Path) -> None:
     assert "typed" in run("models", "list").out
     listed = [json.loads(row) for row in run("models", "list", "--json").out.splitlines()]
@@ -253,6 +262,9 @@ WRONG: list[tuple[tuple[Any, ...], int, str]] = [
     (("predict", "typed", "x=a"), 1, "expected a finite number"),
     (("predict", "typed", "z=1"), 1, "/z: is no input of this model"),
     (("predict", "typed", "0.5"), 2, "FEATURE=VALUE"),
+    (("explain", "typed"), 2, "FEATURE=VALUE"),
+    (("explain", "nobody", "x=1"), 3, "'nobody'"),
+    (("explain", "typed", "x=1", "--target", "z"), 1, "is no target"),
     (("predict", "typed", "--instances", "{bad"), 2, "not JSON"),
     (("predict", "typed", "--instances", "{}"), 2, "no JSON list"),
     (("train", "-"), 2, "not JSON"),

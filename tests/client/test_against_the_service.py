@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from modelwright import ApiError, AsyncClient, Client, JobFailed
+from modelwright import ApiError, AsyncClient, Client, JobFailed, ModelwrightError, SweepFailed
 from tests.api.conftest import LINE
 from tests.harness.server import Server
+from tests.harness.until import until
 
 
 class Caller:
@@ -19,14 +20,14 @@ class Caller:
     def __init__(self, server: Server, kind: type[Client | AsyncClient]) -> None:
         self.server, self.kind = server, kind
 
-    def __call__(self, method: str, *arguments: Any, **named: Any) -> Any:
+    def __call__(self, method: str, /, *arguments: Any, **named: Any) -> Any:
         if self.kind is AsyncClient:
             return asyncio.run(self._awaited(method, *arguments, **named))
         with Client(self.server.url, transport=httpx.HTTPTransport()) as client:
             result = getattr(client, method)(*arguments, **named)
             return list(result) if isinstance(result, Iterator) else result
 
-    async def _awaited(self, method: str, *arguments: Any, **named: Any) -> Any:
+    async def _awaited(self, method: str, /, *arguments: Any, **named: Any) -> Any:
         async with AsyncClient(self.server.url, transport=httpx.AsyncHTTPTransport()) as client:
             result = getattr(client, method)(*arguments, **named)
             return [item async for item in result] if isinstance(result, AsyncIterator) else await result
@@ -73,6 +74,11 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
     for data in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}}, {"query": {"x": 0.5}}):
         assert call("predict", name, **data, version=1)["predictions"] == pytest.approx(expected)
 
+    for rows in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}, "target": "y", "version": 1}):
+        explained = call("explain", name, **rows)
+        added = expected[0] - explained["baseline"]["prediction"]
+        assert explained["attributions"] == [{"x": pytest.approx(added, abs=1e-4)}]
+
     assert call("set_alias", name, "blue", 1, if_match=None)["entry"] == 1
     with pytest.raises(ApiError) as lost:
         call("set_alias", name, "blue", 1, if_match=7)
@@ -97,6 +103,38 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
     with pytest.raises(ApiError) as gone:
         call("model", name)
     assert (gone.value.status, gone.value.code) == (404, "model_not_found")
+
+
+def test_sweeps(call: Caller, name: str) -> None:
+    spec = {**LINE, "model_name": f"swept-{name}", "split": {"train": 0.6, "validation": 0.2, "test": 0.2}}
+    search = {"optimizer.lr": {"choice": [0.01, 0.02]}}
+    begun = call("search", spec, search, method="grid", idempotency_key=f"swept-{name}")
+    assert call("search", spec, search, method="grid", idempotency_key=f"swept-{name}").id == begun.id
+    sweep = until(lambda: (found := call("sweep", begun.id)).finished_at and found, 120)
+    assert sweep.status == "succeeded" and sweep.best.settings == sweep["best"]["values"]
+    assert [each.objective for each in sweep.trials] == [each["objective"] for each in sweep["trials"]]
+    assert [each.id for each in call("sweeps", "succeeded", f"swept-{name}")] == [begun.id]
+    of_sweep = [each for each in call("jobs", model_name=f"swept-{name}") if each.sweep is not None]
+    assert [each.sweep.winner for each in of_sweep] == [True, False, False]
+
+
+def test_a_sweep_as_an_object(server: Server) -> None:
+    with Client(server.url, transport=httpx.HTTPTransport()) as client:
+        spec = {**LINE, "model_name": "object", "training": {"epochs": 2, "batch_size": "full"}}
+        search = {"optimizer.lr": {"choice": [0.01, 0.02]}}
+        sweep = client.search(spec, search, method="grid", objective="train_loss")
+        version = sweep.wait()
+        assert (version.name, version.version) == ("object", 1) and sweep.status == "succeeded"
+        winner, *trials = sweep.jobs()
+        assert winner.wait().version == 1
+        with pytest.raises(ModelwrightError, match="is a trial of a sweep"):
+            trials[0].wait()
+        endless = {**spec, "model_name": "endless", "training": {"epochs": 10_000_000, "batch_size": "full"}}
+        sweep = client.search(endless, search, objective="train_loss")
+        assert [sweep.pause().status, sweep.resume().status] == ["paused", "running"]
+        assert sweep.cancel().refresh().status == "cancelled"
+        with pytest.raises(SweepFailed, match=r"cancelled\."):
+            sweep.wait()
 
 
 def test_data_sets(call: Caller, name: str, tmp_path: Path) -> None:

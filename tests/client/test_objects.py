@@ -73,6 +73,12 @@ def test_from_a_table_to_production(client: Client, tmp_path: Path, capsys: pyte
     assert model.refresh().aliases == ["production"]
     assert model.parameters(statistics=False).total == sum(each.count for each in model.parameters().parameters)
     assert model.card().startswith("# our-flowers-2, version 1")
+    row = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+    explained = model.explain(row, label="setosa")
+    assert explained.explained == ["setosa"] and explained.attributions[0].keys() == row.keys()
+    frame = pl.DataFrame([row, row])
+    for rows in ([list(row.values())] * 2, frame, np.array([list(row.values())] * 2), frame.to_dict(as_series=False)):
+        assert len(model.explain(rows).attributions) == 2
     assert model.lineage().job == {"id": job.id, "state": "kept"}
     assert list(model.state_dict("weight")) == ["weight"]
 

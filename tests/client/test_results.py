@@ -10,7 +10,21 @@ from modelwright import Client, Job, Model, results
 from modelwright.job import JobBase
 from modelwright.model import ModelBase, VersionBase
 from modelwright.results import Column, Dataset, Problem
-from service.api.schemas import access, comparison, dataset, feedback, job, lineage, model, prediction, service, upload
+from modelwright.sweep import SweepBase
+from service.api.schemas import (
+    access,
+    comparison,
+    dataset,
+    explanation,
+    feedback,
+    job,
+    lineage,
+    model,
+    prediction,
+    service,
+    sweep,
+    upload,
+)
 
 HOUSES: dict[str, Any] = {
     "name": "houses",
@@ -57,9 +71,14 @@ METHODS = {  # which have the name of a field: that is in the dictionary alone
     JobBase: {"metrics"},
     ModelBase: {"versions"},
     VersionBase: set[str](),
+    results.Trial: {"values"},
 }
 SCHEMAS: list[tuple[Any, Any]] = [
     (job.Job, JobBase),
+    (job.OfSweep, results.OfSweep),
+    (sweep.SweepWithTrials, SweepBase),
+    (sweep.Trial, results.Trial),
+    (sweep.Version, results.Outcome),
     (job.Attempt, results.Attempt),
     (job.Event, results.Event),
     (job.Plan, results.Plan),
@@ -73,6 +92,7 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (model.Alias, results.Alias),
     (model.Retention, results.Retention),
     (prediction.Predictions, results.Predictions),
+    (explanation.Explanations, results.Explanations),
     (upload.Upload, results.Upload),
     (access.Key, results.Key),
     (access.NewKey, results.NewKey),

@@ -281,6 +281,8 @@ def test_rows_without_checksums_get_them_at_the_next_start(tmp_path: Path) -> No
             before.execute(f'ALTER TABLE {table} DROP COLUMN "{column}"')
         for index in ("jobs_by_end", "jobs_by_model_and_status", "idempotency_keys_by_job"):
             before.execute(f"DROP INDEX {index}")
+        for table in ("trials", "sweeps"):
+            before.execute(f"DROP TABLE {table}")
         before.execute("UPDATE alembic_version SET version_num = '0004'")
         before.commit()
     engine = open_database(f"sqlite:///{path}")

@@ -20,9 +20,9 @@ from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft, AttemptPutOff
 from service.jobs.executors.local import trainer_server
 from service.jobs.executors.local.json_channel import JsonChannel
-from service.use_cases.attempt_store import AttemptStore
+from service.use_cases.attempt_store import HISTORY, AttemptStore
 from service.use_cases.checkpoints import BETWEEN_LOOKS, AttemptCheckpoints
-from service.use_cases.train import HISTORY, train
+from service.use_cases.train import train
 from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.spec import parse
 from service.workflow.state import State

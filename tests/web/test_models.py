@@ -131,6 +131,13 @@ def test_a_version_predicts_while_one_types(visit: Visit, houses: str, http: htt
     instance = {"size": 77.5, "rooms": 99, "__proto__": 3, "constructor": None, HOSTILE: TOWNS[1]}
     answer = http.post(f"/v1/models/{houses}/versions/1/predictions", json={"instances": [instance]}).json()
     expect(prediction).to_have_text(f"{answer['predictions'][0]:,.6g}")
+    explained = http.post(f"/v1/models/{houses}/versions/1:explain", json={"instances": [instance]}).json()
+    added = explained["attributions"][0]
+    figures = page.locator(".added tr")
+    expect(figures).to_have_count(len(added))
+    for name in ("size", "rooms"):
+        figure = f"{float(f'{added[name]:.4g}'):+,}".removesuffix(".0")
+        expect(figures.filter(has_text=name).locator(".number")).to_have_text(figure)
     for language, command in COMMANDS.items():
         if shutil.which(command[0]) is None:
             continue

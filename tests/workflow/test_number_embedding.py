@@ -80,6 +80,13 @@ def test_other_columns_stay_behind_the_numbers() -> None:
     assert torch.equal(made(x)[:, WIDTH : 2 * WIDTH], made(x[:, [1, 1]])[:, WIDTH:])
 
 
+def test_an_embedding_has_gradients_by_its_numbers() -> None:
+    made = embedding([-2.0, -1.0, 0.0, 1.0, 2.0], 4)
+    assert torch.autograd.gradcheck(
+        made.double(), torch.tensor([[0.3], [-1.7]], dtype=torch.float64, requires_grad=True)
+    )
+
+
 @pytest.mark.parametrize("x", [1e6, -1e20, 3.4e38, float("inf"), float("-inf"), 1e-45, -1e-38])
 def test_an_answer_to_any_number_is_finite(x: float) -> None:
     made = embedding([0.0, 1e-45, 1e-30, 1.0], 3)
@@ -104,7 +111,9 @@ def test_a_threshold_is_learned_that_the_plain_network_misses() -> None:
         trained = train(
             {"model_name": "m", "data": data, "model": {"kind": "tabm", **model}, "training": {"epochs": 60}}
         )
-        return trained.learned.evaluation.metrics["test"]["accuracy"]
+        found = trained.learned.evaluation.metrics["test"]["accuracy"]
+        assert found is not None
+        return found
 
     assert accuracy() > 0.9 > accuracy(bins=0)
 

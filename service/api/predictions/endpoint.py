@@ -14,6 +14,7 @@ from service.api.content_coding import decompress
 from service.api.pools import until_disconnected
 from service.api.predictions.bodies import bounded, decompressed, decompressor_of, whole_body
 from service.api.predictions.dialect import Dialect, Headers, Target
+from service.api.predictions.intervals import check_no_interval, decoder_with, level_in, of_look_up
 from service.api.predictions.messages import (
     Lines,
     deadline_of,
@@ -75,10 +76,13 @@ class PredictionEndpoint:
             try:
                 if scope["method"] == "POST":
                     request = post_request(target, headers, b"", share, began)
+                    if target[1] is NATIVE and (level := level_in(scope["query_string"])) is not None:
+                        request.decoder = decoder_with(request.decoder, level)
                 else:
                     deadline, encoder = deadline_of(headers, began), accepted(headers)
+                    decoder, choose = of_look_up(scope["query_string"], encoder)
                     request = PredictionRequest(
-                        target[0], query.DECODER, lambda _: encoder, scope["query_string"], share, deadline=deadline
+                        target[0], decoder, choose, scope["query_string"], share, deadline=deadline
                     )
                     request.mergeable = False
                 if self._begin_record is not None:
@@ -87,6 +91,7 @@ class PredictionEndpoint:
                 if scope["method"] != "POST":
                     await self._get(request, headers, send)
                 elif target[1] is NATIVE and is_stream(headers):
+                    check_no_interval(level_in(scope["query_string"]))
                     await self._stream(request, headers, receive, send)
                 else:
                     await self._post(request, target[1], headers, share, receive, send)

@@ -4,11 +4,12 @@ import re
 from typing import Any
 
 from service.api.accept import choose
-from service.api.errors import UnsupportedMediaType
+from service.api.errors import NotAcceptable, UnsupportedMediaType
 from service.api.predictions import forms
 from service.api.predictions.dialect import Dialect, Headers, content_type
 from service.api.schemas.bodies import FORM
-from service.serving.codecs import DECODERS, ENCODERS, JSON, JSON_LINES, one_value
+from service.serving.codecs import DECODERS, ENCODERS, JSON, JSON_LINES, intervals, one_value
+from service.serving.codecs.asked_interval import AskedInterval
 from service.serving.codecs.codec import Decoder, Encoder
 
 OFFERED = tuple(ENCODERS)
@@ -56,7 +57,20 @@ def accepted(headers: Headers, default: str = JSON) -> Encoder:
     return ENCODERS.get(accept) or ENCODERS[choose(accept, OFFERED)]
 
 
-def _encoder(headers: Headers, _: Any) -> Encoder:
+def with_intervals(encoder: Encoder, level: float) -> Encoder:
+    """The encoder of answers with intervals, in place of the one that the client accepts.
+
+    Raises:
+        NotAcceptable: that is not of JSON.
+    """
+    if encoder.media_type != JSON:
+        raise NotAcceptable(f"predictions with intervals are {JSON}, and no {encoder.media_type}; accept that")
+    return intervals.encoder(level)
+
+
+def _encoder(headers: Headers, decoded: Any) -> Encoder:
+    if type(decoded) is AskedInterval:
+        return with_intervals(accepted(headers), decoded.level)
     # The default for JSON Lines is JSON Lines.
     return accepted(headers, JSON_LINES if _decoder(headers) is DECODERS[JSON_LINES] else JSON)
 

@@ -3,7 +3,7 @@ takes these requests before they come here, and `service/api/predictions/endpoin
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Query
 
 from service.api.problems import PROBLEMS
 from service.api.routing import PredictRoute
@@ -18,10 +18,16 @@ IfNoneMatch = Annotated[str | None, Header(description="the ETag of a cached res
 RequestTimeout = Annotated[
     float | None, Header(ge=0, description="the timeout in seconds, after which the response is 504")
 ]
+Interval = Annotated[
+    float | None,
+    Query(gt=0.5, lt=1, description="as in a body of JSON; the name of an input, where a model has one called so"),
+]
 
 
 @router.post("/predictions", summary="Predict", response_model=Predictions, openapi_extra=BODY)
-def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
+def predict(
+    name: str, interval: Interval = None, accept: Accept = "*/*", request_timeout: RequestTimeout = None
+) -> None:
     """Predicts with the version that the alias `production` points at, or with the latest if there is no such alias."""
 
 
@@ -31,7 +37,13 @@ def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout =
     response_model=Predictions,
     openapi_extra=BODY,
 )
-def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
+def predict_with(
+    name: str,
+    version: str,
+    interval: Interval = None,
+    accept: Accept = "*/*",
+    request_timeout: RequestTimeout = None,
+) -> None:
     """Predicts with a version: a number, an alias, or `latest`."""
 
 
@@ -42,7 +54,11 @@ def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeou
     responses=UNCHANGED,
 )
 def look_up(
-    name: str, accept: Accept = "*/*", if_none_match: IfNoneMatch = None, request_timeout: RequestTimeout = None
+    name: str,
+    interval: Interval = None,
+    accept: Accept = "*/*",
+    if_none_match: IfNoneMatch = None,
+    request_timeout: RequestTimeout = None,
 ) -> None:
     """`?x=0.5`; for several rows repeat each name."""
 
@@ -56,6 +72,7 @@ def look_up(
 def look_up_with(
     name: str,
     version: str,
+    interval: Interval = None,
     accept: Accept = "*/*",
     if_none_match: IfNoneMatch = None,
     request_timeout: RequestTimeout = None,

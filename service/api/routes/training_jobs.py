@@ -40,6 +40,14 @@ LARGEST_ID = 10**18
 IDEMPOTENCY_KEY = "[!-~]{1,255}"
 EventType = Literal["status", "metrics", "message"]
 Body = Annotated[Any, Depends(read_json)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        max_length=300,
+        description="repeated requests of a caller with the same key create one job, or one sweep",
+        json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": f"^{IDEMPOTENCY_KEY}$"},
+    ),
+]
 
 
 @router.post("", status_code=202, summary="Train a model", openapi_extra=spec_body())
@@ -50,17 +58,10 @@ def create(
     service: Service,
     caller: Caller,
     body: Body,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            max_length=300,
-            description="repeated requests of a caller with the same key create one job",
-            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": f"^{IDEMPOTENCY_KEY}$"},
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Queues a training job, whose address is in `Location`."""
-    keys = _own_keys(caller, idempotency_key)
+    keys = own_keys(caller, idempotency_key)
     traceparent = getattr(request.state, "traceparent", None)
     job, new = submit(service.store, service.journal, body, keys=keys, limits=service.limits, traceparent=traceparent)
     request.state.job_id = job.id  # for the access log, and the trace
@@ -90,11 +91,12 @@ def index(
     service: Service,
     status: Status | None = None,
     model_name: str | None = None,
+    sweep: Annotated[str | None, Query(max_length=256, description="only the jobs of this sweep")] = None,
     after: After = None,
     limit: Limit = 20,
 ) -> Page[Job]:
     """Training jobs, newest first."""
-    found, more = service.journal.list_jobs(status=status, model_name=model_name, after=after, limit=limit)
+    found, more = service.journal.list_jobs(status=status, model_name=model_name, sweep=sweep, after=after, limit=limit)
     return page((job_document(with_latest_current(service.current, job)) for job in found), more)
 
 
@@ -192,7 +194,7 @@ async def events(
     return StreamingResponse(_stream(service, job_id, after), media_type=EVENT_STREAM, headers=headers)
 
 
-def _own_keys(caller: Caller, sent: str | None) -> list[str]:
+def own_keys(caller: Caller, sent: str | None) -> list[str]:
     """The names of an idempotency key in the journal. The first belongs to the caller's API key; the second is that of earlier
     versions, which did not distinguish callers."""
     if sent is None:
@@ -229,7 +231,7 @@ def _pause_done(job: jobs.Job) -> bool:
 
 def with_latest_current(current: VersionResolver, job: jobs.Job) -> jobs.Job:
     """The job. If it has succeeded, `latest` includes its version in this process from now on."""
-    if job.status == "succeeded" and job.result is not None:
+    if job.status == "succeeded" and job.result is not None and job.result["version"] is not None:
         current.follow_publish(job.result["model_name"], job.result["version"])
     return job
 

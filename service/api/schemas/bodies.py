@@ -4,6 +4,13 @@ from typing import Any
 
 from service.workflow.spec import EXAMPLE
 
+SWEEP_EXAMPLE = EXAMPLE | {
+    "model_name": "line-sweep",
+    "split": {"train": 0.6, "validation": 0.2, "test": 0.2},
+    "training": {"epochs": 100},
+    "search": {"optimizer.lr": {"log": [0.001, 0.1]}, "loss.name": {"choice": ["L1Loss", "MSELoss"]}},
+    "trials": 4,
+}
 FORM = "multipart/form-data"
 # As `model_store/names.py` has them; only there they are checked.
 _DEVICE = r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)"
@@ -61,6 +68,17 @@ def exactly_one(*names: str) -> list[dict[str, Any]]:
 def spec_body() -> dict[str, Any]:
     """The body of a training: a reference to the spec's schema, and the tutorial's line as its example."""
     return json_body({"$ref": "#/components/schemas/TrainingSpec"}, EXAMPLE)
+
+
+def sweep_body() -> dict[str, Any]:
+    """The body of a sweep: the fields of a training spec, and those of the search beside them."""
+    schema = {
+        "type": "object",
+        "allOf": [{"$ref": "#/components/schemas/SweepSettings"}],
+        "required": ["model_name", "data", "search"],
+        "description": "the fields of TrainingSpec, and beside them those of SweepSettings",
+    }
+    return json_body(schema, SWEEP_EXAMPLE)
 
 
 def file_body(*media_types: str) -> dict[str, Any]:

@@ -10,8 +10,20 @@ from service.jobs.records import has_digest, outline
 
 
 @closed
+class OfSweep(TypedDict):
+    """The sweep that a job is a trial of, and the trial's number; the `winner` trains its settings again for the version.
+    `vectorized` are the numbers of the trials that it trains together; of one that trains a single trial there are none."""
+
+    id: str
+    number: int
+    winner: bool
+    vectorized: list[int]
+
+
+@closed
 class Job(TypedDict):
-    """A training job. `spec` is the resolved one: every default filled in."""
+    """A training job. `spec` is the resolved one: every default filled in. `sweep` is that which it is a trial of; such a job's
+    `result` has a `version` only if it has published one."""
 
     id: str
     status: str
@@ -26,6 +38,7 @@ class Job(TypedDict):
     metrics: dict[str, Any]
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+    sweep: OfSweep | None
 
 
 @closed
@@ -68,7 +81,9 @@ class Plan(TypedDict):
 
 def job_document(job: jobs.Job) -> Job:
     """The job with the fields of the schema; without the records of its spec if they were not read."""
-    fields = {name: getattr(job, name) for name in Job.__annotations__}
+    fields = {name: getattr(job, name) for name in Job.__annotations__ if name != "sweep"}
+    sweep = job.context.get("sweep")
+    fields["sweep"] = None if sweep is None else {"vectorized": [], **sweep}
     return cast(Job, fields | {"spec": outline(job.spec)} if has_digest(job) else fields)
 
 

@@ -67,7 +67,9 @@ class Version(TypedDict):
 class Manifest(Version):
     """A version with its whole manifest. `slices` are the metrics by group, if columns of the data make groups. `importance` says
     how much the model depends on each input; versions from before it was recorded, and models for which it cannot be measured,
-    have none. `warnings` say what may make the metrics better than the model is."""
+    have none. `warnings` say what may make the metrics better than the model is. `baseline` is the row from which answers are
+    explained; versions from before it was recorded have none. `conformal` has the scores of the calibration part, if there is
+    one, and `threshold` what decides between two classes, if the spec asks for one."""
 
     spec: dict[str, Any]
     signature: dict[str, Any]
@@ -76,6 +78,9 @@ class Manifest(Version):
     slices: NotRequired[dict[str, Any]]
     importance: NotRequired[dict[str, Any]]
     warnings: NotRequired[list[str]]
+    baseline: NotRequired[dict[str, Any]]
+    conformal: NotRequired[dict[str, Any]]
+    threshold: NotRequired[dict[str, Any]]
 
 
 @closed

@@ -5,7 +5,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from service.api.schemas.answer import closed
-from service.api.schemas.bodies import FORM, json_body
+from service.api.schemas.bodies import FORM, exactly_one, json_body
 
 INSTANCES_EXAMPLE = {"instances": [[0.5], [0.9]]}
 INSTANCES_SCHEMA: dict[str, Any] = {
@@ -17,10 +17,15 @@ INSTANCES_SCHEMA: dict[str, Any] = {
             "description": "rows: lists in the order of the inputs, or objects",
         },
         "inputs": {"type": "object", "description": "columns by name"},
+        "interval": {
+            "type": "number",
+            "exclusiveMinimum": 0.5,
+            "exclusiveMaximum": 1,
+            "description": "the probability of the truth to be in the interval or the set that each prediction then has",
+        },
     },
+    "oneOf": exactly_one("instances", "inputs"),
     "additionalProperties": False,
-    "minProperties": 1,
-    "maxProperties": 1,
 }
 
 OF_ONE_VALUE = {
@@ -43,7 +48,8 @@ def rows_body() -> dict[str, Any]:
 
 @closed
 class Predictions(TypedDict):
-    """One prediction for each instance."""
+    """One prediction for each instance. With an `interval` in the request it is `{prediction, interval}`, or
+    `{label, probabilities, set}`."""
 
     model_name: str
     model_version: int

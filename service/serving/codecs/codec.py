@@ -59,11 +59,13 @@ class Decoder:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Encodes the answers of a batch to the bodies of its requests."""
+    """Encodes the answers of a batch to the bodies of its requests, which are at most `times` as large as those without an
+    interval."""
 
     media_type: str
     write: Write
     by_polars: bool = False
+    times: int = 1
 
     @property
     def imports(self) -> bool:

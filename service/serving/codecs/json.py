@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from service.serving.codecs.asked_interval import FIELD, AskedInterval, check_intervals, in_document
 from service.serving.codecs.codec import Decoder, Encoder, Rows, split
 from service.serving.codecs.fast_json import LEAST_FAST_BYTES, read_fast
 from service.serving.codecs.input_values import largest_number_of
@@ -16,6 +17,7 @@ from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets, decode_body
 from service.workflow.data.types.category import as_text
+from service.workflow.decision import decide_array
 from service.workflow.input_tensors import Tensors
 from service.workflow.tasks import LABEL_THRESHOLD, Task
 
@@ -23,6 +25,7 @@ MEDIA_TYPE = "application/json"
 MOST_BYTES = 16 * 2**20
 FEW = 16_384  # the most lists and objects of a body that the event loop decodes
 NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+INTERVAL = b'"%b"' % FIELD.encode()
 
 
 def json_decoder(decode: Callable[[bytes], Any], read: Callable[[Warm, Any], Rows]) -> Decoder:
@@ -31,12 +34,15 @@ def json_decoder(decode: Callable[[bytes], Any], read: Callable[[Warm, Any], Row
 
 
 def _decode(body: bytes) -> Any:
-    """Decodes a small body; a large one is left to `read_fast`."""
-    return decode_body(body) if len(body) < LEAST_FAST_BYTES else body
+    """Decodes a small body, or one that asks for intervals; another large one is left to `read_fast`."""
+    return in_document(decode_body(body)) if len(body) < LEAST_FAST_BYTES or INTERVAL in body else body
 
 
 def _read(warm: Warm, decoded: Any) -> Rows:
     """Reads a body or a document; anything but plain numbers is checked value by value."""
+    if isinstance(decoded, AskedInterval):
+        check_intervals(warm, decoded.level)
+        decoded = decoded.decoded
     if isinstance(decoded, bytes):
         if (raw := read_fast(decoded, warm.signature, warm.model.fills_missing)) is not None:
             return raw
@@ -45,7 +51,9 @@ def _read(warm: Warm, decoded: Any) -> Rows:
     return from_document(warm.signature, decoded, warm.model.fills_missing) if rows is None else rows
 
 
-def _read_quickly(warm: Warm, body: bytes) -> Rows | None:
+def _read_quickly(warm: Warm, body: Any) -> Rows | None:
+    if isinstance(body, AskedInterval):
+        return _read(warm, body)
     if (raw := read_fast(body, warm.signature, warm.model.fills_missing)) is not None:
         return raw
     return _read(warm, decode_body(body)) if _has_few_containers(body) else None
@@ -91,15 +99,15 @@ def values(warm: Warm, answers: Array) -> Any:
 
 def json_bodies(version: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
     """Encodes the answers of a batch, one document for each request, which have `counts` rows."""
-    opening = _opening(version.name, version.number)
+    begin = opening(version.name, version.number)
     if len(counts) > 1 and warm.has_scalar_answer:
         # Encoded once and split: a call of orjson for each request costs more than all their numbers.
         texts = orjson.dumps(values(warm, answers), option=NUMPY)[1:-1].split(b",")
         if len(texts) == len(counts):
-            return [b"%b[%b]}" % (opening, text) for text in texts]
+            return [b"%b[%b]}" % (begin, text) for text in texts]
         rows = iter(texts)
-        return [b"%b[%b]}" % (opening, b",".join(next(rows) for _ in range(count))) for count in counts]
-    return [b"%b%b}" % (opening, _as_json(warm, each)) for each in split(answers, counts)]
+        return [b"%b[%b]}" % (begin, b",".join(next(rows) for _ in range(count))) for count in counts]
+    return [b"%b%b}" % (begin, _as_json(warm, each)) for each in split(answers, counts)]
 
 
 def _as_json(warm: Warm, answers: Array) -> bytes:
@@ -117,7 +125,7 @@ def chunks(warm: Warm, answers: Array) -> Iterator[Array]:
 def _classes(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     classes = warm.signature.classes
     texts = [as_text(label) for label in classes]
-    best, known = answers.argmax(axis=1).tolist(), np.isfinite(answers).all(axis=1).tolist()
+    best, known = decide_array(warm.signature, answers).tolist(), np.isfinite(answers).all(axis=1).tolist()
     return [
         {
             "label": classes[position] if sure else None,
@@ -142,9 +150,15 @@ def _labels(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
 
 
 @lru_cache(4096)
-def _opening(name: str, number: int) -> bytes:
+def opening(name: str, number: int) -> bytes:
+    """A response up to the list of predictions."""
     return b'{"model_name":%b,"model_version":%d,"predictions":' % (orjson.dumps(name), number)
 
 
-DECODER = Decoder(_decode, _read, quick=_read_quickly, most=MOST_BYTES, most_rows=_most_rows)
+def _is_quick(body: bytes) -> bool:
+    """Whether `_decode` leaves it as it is, or decodes few lists and objects."""
+    return INTERVAL not in body or _has_few_containers(body)
+
+
+DECODER = Decoder(_decode, _read, quick=_read_quickly, is_quick=_is_quick, most=MOST_BYTES, most_rows=_most_rows)
 ENCODER = Encoder(MEDIA_TYPE, json_bodies)

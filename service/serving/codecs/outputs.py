@@ -13,6 +13,7 @@ from service.serving.forward import Array
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.decision import decide_array
 from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input, Signature
 from service.workflow.tasks import LABEL_THRESHOLD, Task
@@ -88,7 +89,7 @@ def values(signature: Signature, answers: Array) -> list[Values]:
         if datatype_of_classes(signature.classes) == BYTES:
             classes = [as_text(each) for each in classes]
         known: Array = np.asarray(np.isfinite(answers).all(axis=1))
-        best: Array = answers.argmax(axis=1)
+        best: Array = decide_array(signature, answers)
         labels = [classes[at] if sure else None for at, sure in zip(best.tolist(), known.tolist(), strict=True)]
         return [labels, answers.reshape(-1)]
     if signature.task is Task.MULTILABEL:

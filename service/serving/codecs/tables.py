@@ -6,6 +6,7 @@ import numpy as np
 
 from service.serving.forward import Array
 from service.workflow.data.types.category import as_text
+from service.workflow.decision import decide_array
 from service.workflow.signature import Signature
 from service.workflow.tasks import LABEL_THRESHOLD, Task
 
@@ -22,7 +23,7 @@ def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":
     if signature.classifies:
         names = [f"probability_{as_text(label)}" for label in signature.classes]
         labels = pl.Series("label", signature.classes)
-        best = pl.Series(np.where(known.all(axis=1), answers.argmax(axis=1), -1))
+        best = pl.Series(np.where(known.all(axis=1), decide_array(signature, answers), -1))
         label = labels.gather(best.replace(-1, None))
         known = np.broadcast_to(known.all(axis=1, keepdims=True), answers.shape)
         columns = [label.alias("label")]

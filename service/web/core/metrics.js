@@ -33,12 +33,14 @@ export function namesOf(versions, part) {
   return [...new Set(versions.flatMap((each) => Object.keys(each.metrics?.[part] ?? {})))].sort(byUse);
 }
 
-/** { name, value, baseline, part } of the metric that says most about a model; null if it has none. */
-export function headline(metrics) {
+/** { name, value, baseline, part } of the metric that says most about a model; null if it has none. A threshold by a cost or by
+ * another metric gives up accuracy on purpose. */
+export function headline(metrics, threshold = null) {
   const part = judgedBy(metrics);
   if (part === null) return null;
   const names = Object.keys(metrics[part]);
-  const name = FIRST.find((each) => names.includes(each)) ?? names[0];
+  const first = threshold && threshold.measure !== "accuracy" ? ["balanced_accuracy", ...FIRST] : FIRST;
+  const name = first.find((each) => names.includes(each)) ?? names[0];
   return name ? { name, value: metrics[part][name], baseline: metrics.baseline?.[name] ?? null, part } : null;
 }
 

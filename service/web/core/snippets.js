@@ -4,7 +4,8 @@
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu; // by code points
 const NO_NAME = /[^A-Za-z0-9._~-]/;
 
-/** Each writes a program from { root, name, version, instance, withKey }. `root`: the service's address with a slash at its end. */
+/** Each writes a program from { root, name, version, instance, withKey, interval }. `root`: the service's address with a slash at its end;
+ * `interval`: a level, or null. */
 export const LANGUAGES = [
   { id: "curl", label: "curl", write: curl },
   { id: "client", label: "Python", write: pythonClient },
@@ -31,7 +32,7 @@ function pythonClient(of) {
 
 rows = [${pythonValue(of.instance, "    ")}]
 with Client(${pythonText(of.root)}${withKey}) as client:
-    print(client.predict(${pythonText(of.name)}, rows, version=${of.version})["predictions"])`;
+    print(client.predict(${pythonText(of.name)}, rows, version=${of.version}${of.interval ? `, interval=${of.interval}` : ""})["predictions"])`;
 }
 
 function pythonHttpx(of) {
@@ -101,8 +102,9 @@ function filesOf(instance) {
   return Object.values(instance).filter(isFile);
 }
 
-function addressOf({ root, name, version }) {
-  return `${root}v1/models/${encodeURIComponent(name)}/versions/${version}/predictions`;
+function addressOf({ root, name, version, interval }) {
+  const query = interval ? `?interval=${interval}` : "";
+  return `${root}v1/models/${encodeURIComponent(name)}/versions/${version}/predictions${query}`;
 }
 
 /** One word of a POSIX shell. */

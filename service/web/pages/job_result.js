@@ -16,11 +16,54 @@ const WORDS = {
   auroc: "Area under the ROC curve",
   log_loss: "Log loss",
   ece: "Calibration error",
+  coverage: "Truth in the interval or set of 90 %",
+  interval_width: "Width of an interval of 90 %",
+  set_size: "Classes in a set of 90 %",
 };
 const SMALLER = ["mae", "rmse", "log_loss", "ece"]; // metrics of which the smaller value is the better one
 const FIRST = ["mae", "balanced_accuracy", "accuracy", "rmse"]; // by which the model is compared with the baseline
 
 export function JobResult({ job }) {
+  if (job.result.trials) return html`<${TrialsResult} job=${job} />`;
+  return job.result.version === null ? html`<${TrialResult} job=${job} />` : html`<${ModelResult} job=${job} />`;
+}
+
+// A trial of a sweep publishes no version: its sweep trains the best settings again.
+function TrialResult({ job }) {
+  return html`<section class="sheet" aria-label="Result">
+    <h2>Result: trial ${job.sweep.number} of sweep ${job.sweep.id}</h2>
+    <p class="quiet">It has no version: the sweep trains the best settings again, and publishes those.</p>
+    <${Metrics} metrics=${job.result.metrics ?? {}} />
+  </section>`;
+}
+
+// Trials that were trained together have one job, and figures of their own.
+function TrialsResult({ job }) {
+  const trials = Object.entries(job.result.trials);
+  return html`<section class="sheet" aria-label="Result">
+    <h2>Result: ${trials.length} trials of sweep ${job.sweep.id}</h2>
+    <p class="quiet">They were trained together, and have no version: the sweep trains the best settings again, alone, and publishes those.</p>
+    <div class="wide" tabindex="0" role="region" aria-label="Losses of the trials">
+      <table>
+        <thead>
+          <tr><th scope="col" class="number">Trial</th><th scope="col" class="number">Validation loss</th><th scope="col" class="number">Train loss</th><th scope="col">Error</th></tr>
+        </thead>
+        <tbody>
+          ${trials.map(
+            ([trial, { losses, error }]) => html`<tr>
+              <th scope="row" class="number">${trial}</th>
+              <td class="number">${isNumber(losses?.validation_loss) ? number(losses.validation_loss) : ""}</td>
+              <td class="number">${isNumber(losses?.train_loss) ? number(losses.train_loss) : ""}</td>
+              <td>${error?.detail ?? ""}</td>
+            </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </section>`;
+}
+
+function ModelResult({ job }) {
   const { model_name: name, version } = job.result;
   const manifest = useResource(`v1/models/${name}/versions/${version}`);
   const model = link(["models", name, String(version)]);

@@ -86,7 +86,8 @@ function Row({ job }) {
     <td>
       <${Status} job=${job} />
       ${job.status === "failed" && html`<div class="small quiet">${failureTitle(job.error)}</div>`}
-      ${job.result && html`<div class="small"><a href=${link(["models", job.result.model_name, String(job.result.version)])}>version ${job.result.version}</a></div>`}
+      ${job.sweep && html`<div class="small quiet">${job.sweep.winner ? "best of its sweep" : `trial ${job.sweep.number} of a sweep`}</div>`}
+      ${job.result?.version && html`<div class="small"><a href=${link(["models", job.result.model_name, String(job.result.version)])}>version ${job.result.version}</a></div>`}
     </td>
     <td class="progress">
       ${job.status !== "queued" && html`<${Bar} progress=${job.progress} label=${`Epochs done of ${job.model_name}`} />

@@ -17,8 +17,14 @@ export function Prediction({ answer, outputs, ranges, stale }) {
 
 function Content({ data, outputs, ranges }) {
   if (Array.isArray(data)) return html`${data.map((value, at) => html`<${Value} output=${outputs[at]} value=${value} ranges=${ranges} />`)}`;
+  if (data !== null && typeof data === "object" && "interval" in data) {
+    const [values, ends] = Array.isArray(data.prediction) ? [data.prediction, data.interval] : [[data.prediction], [data.interval]];
+    return html`${values.map((value, at) => html`<${Value} output=${outputs[at]} value=${value} interval=${ends[at]} ranges=${ranges} />`)}`;
+  }
   if (data !== null && typeof data === "object" && "label" in data) {
-    return html`<${Figure} name=${outputs[0].name} text=${String(data.label)} /><${Chances} chances=${data.probabilities} sorted=${true} />`;
+    return html`<${Figure} name=${outputs[0].name} text=${String(data.label)} />
+      ${data.set && html`<p class="small">One of: ${data.set.map((each, at) => html`${at > 0 && ", "}<bdi>${String(each)}</bdi>`)}</p>`}
+      <${Chances} chances=${data.probabilities} sorted=${true} />`;
   }
   if (data !== null && typeof data === "object") {
     return html`<${Figure} name="labels" text=${data.labels.length ? data.labels.join(", ") : "none applies"} /><${Chances} chances=${data.probabilities} sorted=${false} />`;
@@ -30,10 +36,11 @@ function Figure({ name, text }) {
   return html`<p class="predicted"><span class="quiet small"><bdi>${name}</bdi></span><strong><bdi>${text}</bdi></strong></p>`;
 }
 
-function Value({ output, value, ranges }) {
+function Value({ output, value, interval, ranges }) {
   const range = rangeOf(ranges, output.name);
   const outside = range !== null && typeof value === "number" && (value < range[0] || value > range[1]);
   return html`<${Figure} name=${output.name} text=${value === null ? "not a number" : digits(value)} />
+    ${interval && interval[0] !== null && html`<p class="small">between ${digits(interval[0])} and ${digits(interval[1])}</p>`}
     ${range !== null && range[0] < range[1] && typeof value === "number" &&
     html`<div class="scale" aria-hidden="true"><div class="point" style=${{ left: `${Math.min(100, Math.max(0, ((value - range[0]) / (range[1] - range[0])) * 100))}%` }}></div></div>
       <p class="limits small quiet"><span>${number(range[0])}</span><span>in the training</span><span>${number(range[1])}</span></p>`}

@@ -42,11 +42,12 @@ function State({ broken, plan, checking, wrong, error }) {
 }
 
 function Plan({ plan }) {
-  const { train, validation, test } = plan.rows;
+  const { train, validation, calibration, test } = plan.rows;
   return html`<dl class="figures">
       <div><dt>Parameters</dt><dd>${count(plan.parameters)}</dd></div>
       <div><dt>Rows to train</dt><dd>${count(train)}</dd></div>
       <div><dt>to validate</dt><dd>${count(validation)}</dd></div>
+      ${calibration > 0 && html`<div><dt>for intervals</dt><dd>${count(calibration)}</dd></div>`}
       <div><dt>to test</dt><dd>${count(test)}</dd></div>
     </dl>
     ${plan.warnings.map((each) => html`<p class="warning">${typeof each === "string" ? each : each.message}</p>`)}`;

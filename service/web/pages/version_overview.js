@@ -51,7 +51,7 @@ export function VersionOverview({ name, manifest, path }) {
 /** The one sentence that says what this is and how good it is. */
 function Verdict({ manifest }) {
   const { signature } = manifest;
-  const shown = headline(manifest.metrics);
+  const shown = headline(manifest.metrics, manifest.threshold);
   const better = shown && beats(shown.name, shown.value, shown.baseline);
   const targets = signature.outputs.map((each) => each.name);
   return html`<section class="sheet">
@@ -118,7 +118,7 @@ function values(column, ranges) {
 
 function Training({ manifest }) {
   const { spec, data, split, training, environment } = manifest;
-  const rows = IN_ORDER.filter((part) => split?.[part]).map((part) => `${part} ${count(split[part].rows)}`);
+  const rows = ["train", "validation", "calibration", "test"].filter((part) => split?.[part]).map((part) => `${part} ${count(split[part].rows)}`);
   return html`<dl class="facts">
     <dt>Data</dt>
     <dd>${spec.data.dataset ? html`<a href=${link(["data", spec.data.dataset], { version: data?.version })}>${spec.data.dataset}, version ${data?.version}</a>` : spec.data.kind}, ${count(data?.rows)} rows</dd>
@@ -126,6 +126,7 @@ function Training({ manifest }) {
     <dt>Model</dt><dd>${spec.model?.kind}</dd>
     <dt>Loss, optimizer</dt><dd>${spec.loss?.name}, ${spec.optimizer?.name} (lr ${number(spec.optimizer?.lr)})</dd>
     ${manifest.calibration && html`<dt>Calibration</dt><dd>temperature ${number(manifest.calibration.temperature)}: log loss of the validation part ${number(manifest.calibration.log_loss_before)} before, ${number(manifest.calibration.log_loss_after)} after; calibration error ${number(manifest.calibration.ece_before)} before, ${number(manifest.calibration.ece_after)} after</dd>`}
+    ${manifest.threshold && html`<dt>Threshold</dt><dd><bdi>${String(manifest.threshold.positive)}</bdi> is the answer where its probability is above ${number(manifest.threshold.threshold)}: ${manifest.threshold.measure === "cost" ? "mean cost" : manifest.threshold.measure} of the validation part ${number(manifest.threshold.before)} at 0.5, ${number(manifest.threshold.after)} so</dd>`}
     <dt>Epochs</dt><dd>${count(training?.epochs)} in ${duration(training?.seconds)}</dd>
     ${manifest.job && html`<dt>Job</dt><dd><a href=${link(["jobs", manifest.job])}>${manifest.job}</a></dd>`}
     <dt>Trained with</dt><dd>torch ${environment?.torch}, Modelwright ${environment?.modelwright}, Python ${environment?.python}</dd>

@@ -6,8 +6,10 @@ import { LANGUAGES } from "../core/snippets.js";
 import { useSignal } from "../core/signal.js";
 import { Code } from "../parts/code.js";
 import { Failure } from "../parts/states.js";
+import { IntervalChoice } from "./interval_choice.js";
 import { Prediction } from "./prediction.js";
 import { TryForm } from "./try_form.js";
+import { VersionExplanation } from "./version_explanation.js";
 
 const PAUSE = 120; // milliseconds after a key, before the service is asked
 
@@ -17,7 +19,8 @@ export function VersionTry({ name, manifest, path }) {
   const [values, setValues] = useState(first);
   const { instance, errors } = useMemo(() => instanceOf(inputs, values), [values]);
   const waiting = isWaiting(inputs, values);
-  const answer = usePrediction(path, errors.size === 0 && !waiting ? instance : null);
+  const [interval, setInterval] = useState(null); // the level of the interval or the set, if one is asked for
+  const answer = usePrediction(path, errors.size === 0 && !waiting ? instance : null, interval);
   const problems = errors.size > 0 ? errors : errorsOf(answer.error);
   const set = (input, value) => setValues((were) => new Map(were).set(input, value));
   const elsewhere = answer.error && ![...problems.keys()].some((each) => inputs.some((input) => input.name === each));
@@ -33,14 +36,16 @@ export function VersionTry({ name, manifest, path }) {
       <div class="beside">
         <section class="sheet answer">
           <h2>Prediction</h2>
+          ${manifest.conformal && html`<${IntervalChoice} conformal=${manifest.conformal} level=${interval} choose=${setInterval} />`}
           ${elsewhere && html`<${Failure} error=${answer.error} />`}
           ${problems.size > 0 && html`<p class="quiet small">It waits for the inputs that are marked.</p>`}
           ${waiting && html`<p class="quiet">Choose a file or write a text, and the answer is here.</p>`}
           <${Prediction} answer=${answer} outputs=${outputs} ranges=${manifest.ranges} stale=${waiting || problems.size > 0 || answer.error !== null} />
+          <${VersionExplanation} path=${path} instance=${errors.size === 0 && !waiting && answer.error === null ? instance : null} />
         </section>
       </div>
     </div>
-    <${Snippets} name=${name} version=${manifest.version} instance=${withFiles(inputs, instance)} />`;
+    <${Snippets} name=${name} version=${manifest.version} instance=${withFiles(inputs, instance)} interval=${interval} />`;
 }
 
 /** The instance with the names of its files in place of their contents, also of those that are not chosen yet. */
@@ -50,7 +55,7 @@ function withFiles(inputs, instance) {
 }
 
 /** { data, unknown, error } of the newest instance; answers about older ones are dropped. The last answer stays until the next. */
-function usePrediction(path, instance) {
+function usePrediction(path, instance, interval) {
   const secret = useSignal(key);
   const up = useSignal(online); // once the service is back it is asked again
   const [answer, setAnswer] = useState({ data: null, unknown: 0, error: null });
@@ -59,7 +64,7 @@ function usePrediction(path, instance) {
     const abort = new AbortController();
     const timer = setTimeout(async () => {
       try {
-        const response = await request(`${path}/predictions`, { method: "POST", body: bodyOf(instance), headers: { Accept: "application/json" }, signal: abort.signal });
+        const response = await request(`${path}/predictions${interval ? `?interval=${interval}` : ""}`, { method: "POST", body: bodyOf(instance), headers: { Accept: "application/json" }, signal: abort.signal });
         const { predictions } = await response.json();
         if (!abort.signal.aborted) setAnswer({ data: predictions[0], unknown: Number(response.headers.get("Unknown-Categories") ?? 0), error: null });
       } catch (error) {
@@ -67,15 +72,15 @@ function usePrediction(path, instance) {
       }
     }, PAUSE);
     return () => (clearTimeout(timer), abort.abort());
-  }, [path, instance, secret, up]);
+  }, [path, instance, interval, secret, up]);
   return answer;
 }
 
-function Snippets({ name, version, instance }) {
+function Snippets({ name, version, instance, interval }) {
   const secret = useSignal(key);
   const [chosen, setChosen] = useState("curl");
   const language = LANGUAGES.find((each) => each.id === chosen);
-  const text = language.write({ root: ROOT.href, name, version, instance, withKey: secret !== "" });
+  const text = language.write({ root: ROOT.href, name, version, instance, interval, withKey: secret !== "" });
   return html`<section class="sheet">
     <div class="heading">
       <h2>The same request</h2>

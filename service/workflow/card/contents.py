@@ -1,6 +1,6 @@
 """What a model card contains, in order."""
 
-from service.workflow.card import columns, data, groups, importance, lineage, training, usage
+from service.workflow.card import columns, data, groups, importance, intervals, lineage, training, usage
 from service.workflow.card.document import Block, Code, Document, Items, Notes, Paragraph, Picture, Section, Table, Text
 from service.workflow.card.recorded import NOT_RECORDED, find, mapping, shown, text, values
 from service.workflow.card.subject import Subject
@@ -32,6 +32,7 @@ def document(subject: Subject) -> Document:
         Section("Outputs", columns.outputs(subject.manifest)),
         Section("Model and training", training.blocks(subject.manifest)),
         Section("Metrics", training.metrics(subject.manifest)),
+        *([Section("Intervals", intervals.blocks(subject.manifest))] if mapping(subject.manifest, "conformal") else []),
         Section("Metrics by group", groups.blocks(subject.manifest)),
         Section("Importance of the inputs", importance.blocks(subject.manifest)),
         Section("Plots", _plots(subject)),

@@ -8,7 +8,7 @@ from service.workflow.card.recorded import NOT_RECORDED, count, find, mapping, s
 
 OTHERS = ("kind", "target", "features", "task")  # fields that are not about where the data come from
 MOST_SETTINGS = 24
-PARTS = ("train", "validation", "test")
+PARTS = ("train", "validation", "calibration", "test")
 
 
 def blocks(manifest: Mapping[str, Any]) -> list[Block]:

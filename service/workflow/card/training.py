@@ -35,6 +35,7 @@ def blocks(manifest: Mapping[str, Any]) -> list[Block]:
         f"Scheduler: {_class(spec, 'scheduler') if find(spec, 'scheduler') is not None else 'none'}.",
         *_loop(manifest, mapping(spec, "training")),
         *_calibration(manifest),
+        *_threshold(manifest),
     ]
     return [Items(items)]
 
@@ -112,6 +113,19 @@ def _calibration(manifest: Mapping[str, Any]) -> list[Text]:
     if find(manifest, "spec", "calibration") is not None:
         return ["Probabilities are not calibrated: no temperature makes those of the validation part better."]
     return []
+
+
+def _threshold(manifest: Mapping[str, Any]) -> list[Text]:
+    found = mapping(manifest, "threshold")
+    if not found:
+        return []
+    measure = "mean cost" if found.get("measure") == "cost" else text(found, "measure")
+    changed = f"{measure} from {text(found, 'before')} at 0.5 to {text(found, 'after')}"
+    where = f"where its probability is above {text(found, 'threshold')}"
+    return [
+        f"The answer is {text(found, 'positive')} {where}, which changed the {changed} on the {text(found, 'rows')} rows of the "
+        "validation part."
+    ]
 
 
 def _loop(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> list[Text]:

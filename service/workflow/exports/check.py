@@ -86,9 +86,12 @@ def _compare_labels(
             if wanted != found or not set(label) <= set(names):
                 return f"the labels {sorted(found)} instead of {sorted(wanted)}"
         else:
-            best = row >= row.max() - tolerances.max()
+            best, said = row >= row.max() - tolerances.max(), int(row.argmax())
+            if (threshold := signature.threshold) is not None:
+                said = int(row[1] > threshold)
+                best = np.array([row[1] - threshold <= tolerances[1], row[1] - threshold >= -tolerances[1]])
             if label not in {classes[at] for at in np.flatnonzero(best)}:
-                return f"the label {str(label)[:60]!r} instead of {classes[int(row.argmax())][:60]!r}"
+                return f"the label {str(label)[:60]!r} instead of {classes[said][:60]!r}"
     return None
 
 

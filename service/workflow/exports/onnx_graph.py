@@ -172,16 +172,21 @@ class _Parts:
         shape: list[str | int] = [ROWS, len(classes)] if multilabel else [ROWS]
         self._graph.output.append(helper.make_tensor_value_info(names.labels, TensorProto.STRING, shape))
         self._graph.output.append(helper.make_tensor_value_info(names.probabilities, dtype, [ROWS, len(classes)]))
-        nodes = self._predicted(answers, len(classes)) if multilabel else self._best(answers)
+        nodes = self._predicted(answers, len(classes)) if multilabel else self._best(answers, signature.threshold)
         texts = ["", *classes] if multilabel else classes
         label = {"keys_int64s": list(range(len(texts))), "values_strings": texts, "default_string": ""}
         nodes.append(self._ml("LabelEncoder", nodes[-1].output[0], names.labels, **label))
         return [*nodes, helper.make_node("Identity", [answers], [names.probabilities])]
 
-    def _best(self, answers: str) -> list["NodeProto"]:
-        """The position of the largest probability [rows]."""
-        from onnx import helper
+    def _best(self, answers: str, threshold: float | None) -> list["NodeProto"]:
+        """The position of the largest probability, or whether the second one is above the threshold [rows]."""
+        from onnx import TensorProto, helper
 
+        if threshold is not None:
+            place, least = self._constant("place", 1), self._constant("threshold", threshold, TensorProto.FLOAT)
+            second = helper.make_node("Gather", [answers, place], [self._value()], axis=1)
+            above = helper.make_node("Greater", [second.output[0], least], [self._value()])
+            return [second, above, helper.make_node("Cast", [above.output[0]], [self._value()], to=TensorProto.INT64)]
         return [helper.make_node("ArgMax", [answers], [self._value()], axis=1, keepdims=0)]
 
     def _predicted(self, answers: str, labels: int) -> list["NodeProto"]:

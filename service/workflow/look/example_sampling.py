@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from service.workflow.data.table import Table, Texts
+from service.workflow.decision import decide
 from service.workflow.encode import shaped_inputs
 from service.workflow.input_tensors import Tensors
 from service.workflow.look.examples import (
@@ -100,7 +101,8 @@ class _Rows:
         if self.signature.task is Task.REGRESSION:
             return _numbers(truth), _numbers(answer), None
         if self.signature.classifies:
-            return labels[int(truth[0])], labels[int(answer.argmax())], _probability(answer.max())
+            at = int(decide(self.signature, answer[None])[0])
+            return labels[int(truth[0])], labels[at], _probability(answer[at])
         said = answer > LABEL_THRESHOLD
         of_answer = torch.where(said, answer, 1 - answer).prod()
         return _named(labels, truth > 0), _named(labels, said), _probability(of_answer)

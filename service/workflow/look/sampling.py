@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from service.workflow.data.table import Files, Numbers, Table, Texts
 from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.decision import decide
 from service.workflow.encode import table_inputs
 from service.workflow.input_tensors import Tensors
 from service.workflow.look.example_sampling import sample_examples, text_lengths
@@ -72,14 +73,17 @@ def _target(signature: Signature, position: int, targets: Tensor, answers: Tenso
     output, truth = signature.outputs[position], targets[:, position]
     if output.classes is None:
         return TargetPoints(name=output.name, truth=truth.tolist(), prediction=_numbers(answers[:, position]))
-    if not signature.classifies:
+    if signature.classifies:
+        said = decide(signature, answers)
+    else:
         answers = torch.stack([1 - answers[:, position], answers[:, position]], dim=1)
+        said = answers.argmax(dim=1)
     classes: Sequence[Scalar] = [each[:LONGEST_TEXT] if isinstance(each, str) else each for each in output.classes]
     return TargetPoints(
         name=output.name,
         truth=[classes[int(each)] for each in truth],
-        prediction=[classes[int(each)] for each in answers.argmax(dim=1)],
-        probability=_numbers(answers.amax(dim=1)),
+        prediction=[classes[int(each)] for each in said],
+        probability=_numbers(answers.gather(1, said[:, None])[:, 0]),
     )
 
 

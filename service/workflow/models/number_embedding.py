@@ -70,7 +70,7 @@ class NumberEmbedding(nn.Module):
 
 def smooth_clip(x: Tensor) -> Tensor:
     """x / √(1 + (x / 3)²): nearly x where that is small, and never beyond ±3."""
-    return torch.addcmul(x.new_ones(()), x, x, value=LIMIT**-2).rsqrt_().mul_(x)
+    return torch.addcmul(x.new_ones(()), x, x, value=LIMIT**-2).rsqrt() * x
 
 
 def bin_edges(values: Tensor, bins: int) -> Tensor:

@@ -133,6 +133,10 @@ class Boolean(ColumnType):
 
         return pl.Series(columns[0], nan_to_null=True).cast(pl.Boolean)
 
+    def keeps(self, number: float) -> bool:
+        """0 and 1."""
+        return number in (0, 1)
+
     def plotted(self, value: float | str) -> Scalar:
         """As bool."""
         return bool(value)

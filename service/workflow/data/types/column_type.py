@@ -200,6 +200,10 @@ class ColumnType(ABC):
             return [columns]
         raise ExportFailed(f"a column of type {self.name} cannot be encoded outside of Modelwright")
 
+    def keeps(self, number: float) -> bool:
+        """Whether a table may keep this finite number as a value of this type."""
+        return True
+
     def plotted(self, value: float | str) -> Scalar:
         """A value of a table as charts show it."""
         return value

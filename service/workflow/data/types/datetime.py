@@ -178,6 +178,10 @@ class Datetime(ColumnType):
         micro = pl.Series(np.round(seconds, 2) * 1e6, nan_to_null=True)
         return micro.round().cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
 
+    def keeps(self, number: float) -> bool:
+        """Seconds of the years 1 to 9999."""
+        return FIRST <= number < LAST
+
     def plotted(self, value: float | str) -> Scalar:
         """In ISO 8601."""
         return datetime.fromtimestamp(float(value), UTC).isoformat()

@@ -155,8 +155,11 @@ class Model(nn.Module):
             names = [each["name"] for each in self.config["outputs"]]
             labels = [name for name, each in zip(names, row, strict=True) if each is not None and each > 0.5]
             return {"labels": labels, "probabilities": dict(zip(names, row, strict=True))}
-        classes, known = self.config["outputs"][0]["classes"], [each for each in row if each is not None]
-        label = classes[row.index(max(known))] if len(known) == len(row) else None
+        output, known = self.config["outputs"][0], [each for each in row if each is not None]
+        classes, threshold, label = output["classes"], output.get("threshold"), None
+        if len(known) == len(row):
+            at = row.index(max(known)) if threshold is None else int(known[1] > threshold)
+            label = classes[at]
         return {"label": label, "probabilities": dict(zip(map(as_text, classes), row, strict=True))}
 
 
