@@ -77,6 +77,20 @@ class NotAvailable(NotFound):
     next_step = "The message names what is available, or the package that the service lacks."
 
 
+class PredictionNotFound(NotFound):
+    """The log of predictions does not have this request."""
+
+    next_step = (
+        "Give the Request-Id of the response; with a share below 1 only some requests are kept, and not for ever."
+    )
+
+
+class PredictionLogOff(ApiError):
+    """The service does not log predictions."""
+
+    next_step = "The operator sets MODELWRIGHT_PREDICTION_LOG to the share of requests to keep, such as 1."
+
+
 class MethodNotAllowed(ApiError):
     """This address does not take this method."""
 
@@ -264,6 +278,8 @@ PROBLEMS: dict[str, type[ApiError]] = {
     "upload_not_found": UploadNotFound,
     "retention_not_found": RetentionNotFound,
     "not_available": NotAvailable,
+    "prediction_not_found": PredictionNotFound,
+    "prediction_log_off": PredictionLogOff,
     "method_not_allowed": MethodNotAllowed,
     "not_acceptable": NotAcceptable,
     "invalid_json": InvalidJson,

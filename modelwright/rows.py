@@ -79,6 +79,8 @@ def document_of(data: Any) -> dict[str, Any]:
             return {"inputs": data.to_dict(as_series=False)}
         case "numpy.ndarray" | "torch.Tensor":
             return {"instances": data.tolist()}
+        case _:
+            pass
     if _is_mapping(data):
         columns = dict(data)
         return {"inputs": columns} if columns and all(map(_is_list, columns.values())) else {"instances": [columns]}

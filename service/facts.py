@@ -37,6 +37,8 @@ SHOWN = (
     "default_model",
     "log_level",
     "access_log",
+    "prediction_log",
+    "prediction_log_bytes",
 )
 
 

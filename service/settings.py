@@ -233,6 +233,17 @@ class Settings(BaseSettings):
         description="requests in the log: `all`, all but successful predictions (`usual`), or `none`",
     )
 
+    prediction_log: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="the share of prediction requests whose rows and answers are kept in the home, for feedback; none if not "
+        "set",
+    )
+    prediction_log_bytes: int = Field(
+        default=2**30, ge=2**20, description="bytes of the log of predictions at most; the oldest files are deleted"
+    )
+
     # Webhooks
     webhook_hosts: str | None = Field(
         default=None,

@@ -28,6 +28,7 @@ from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
 from service.use_cases.dataset_cells import Cells
 from service.use_cases.draw_sweep import SweepPlots
+from service.use_cases.prediction_log import PredictionLog
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
 from service.use_cases.uploads import Uploads
@@ -73,6 +74,7 @@ class Services:
     signatures: Signatures
     bodies: MemoryBudget
     facts: Facts
+    prediction_log: PredictionLog
     metrics: Metrics
     traces: "Traces | None"
     exposition: Callable[[], Awaitable[bytes]]  # the body of `/metrics`; raises TimeoutError

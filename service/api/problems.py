@@ -27,7 +27,7 @@ from service.jobs import errors as jobs
 from service.serving import errors as serving
 from service.signatures import errors as signatures
 from service.telemetry.request import REQUEST_ID
-from service.use_cases import uploads
+from service.use_cases import feedback, uploads
 from service.use_cases.artifacts import ArtifactFailed, TooManyArtifacts
 from service.use_cases.cancellation import Cancelled
 from service.use_cases.child_process import ChildFailed
@@ -110,6 +110,9 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     TooManyArtifacts: (429, "overloaded"),
     ChildFailed: (503, "unavailable"),
     TooManySurveys: (429, "overloaded"),
+    feedback.PredictionLogOff: (409, "prediction_log_off"),
+    feedback.PredictionNotLogged: (404, "prediction_not_found"),
+    feedback.FeedbackError: (422, "invalid_request"),
     uploads.UploadNotFound: (404, "upload_not_found"),
     uploads.UploadTooLarge: (413, "too_large"),
     uploads.TooManyUploads: (429, "overloaded"),

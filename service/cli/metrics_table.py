@@ -4,11 +4,12 @@ from typing import Any
 
 from service.cli.printing import cell, line, table
 
-PARTS = ("train", "validation", "test", "baseline")
+PARTS = ("live", "train", "validation", "test", "baseline")
 
 
 def metrics_table(metrics: dict[str, dict[str, Any]]) -> None:
-    """Prints metrics; `baseline` are those of the constant prediction on the test rows."""
+    """Prints metrics; `live` are those of predictions whose truth is known,
+    `baseline` those of the constant prediction on the test rows."""
     parts = [part for part in PARTS if metrics.get(part)]
     names = list(dict.fromkeys(name for part in parts for name in metrics[part]))
     table(

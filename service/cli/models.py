@@ -9,6 +9,7 @@ from service.cli.aliases import promote, rollback
 from service.cli.cards import card, compare, lineage
 from service.cli.drift import drift
 from service.cli.exports import export
+from service.cli.feedback import feedback, live_metrics
 from service.cli.metrics_table import metrics_table, spread_of_folds, worst_group
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
 from service.cli.printing import cell, done, facts, line, show, table
@@ -19,6 +20,8 @@ from service.model_reference import ModelReference
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
 for each in (promote, rollback, card, compare, lineage, drift, export, export_bundle, import_bundle, signature, bom):
     models.command()(each)
+models.command()(feedback)
+models.command("live-metrics")(live_metrics)
 
 MOST_INPUTS = 5  # whose importance is shown
 Tensor = Annotated[str | None, typer.Option(metavar="TENSOR", help="Only the tensor of this name.")]

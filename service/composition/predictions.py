@@ -37,6 +37,7 @@ from service.telemetry.gauges import Gauges
 from service.telemetry.metrics import Metrics
 from service.telemetry.predictions import PredictionFigures
 from service.use_cases.predict import choose, load, served
+from service.use_cases.prediction_log import PredictionLog
 from service.use_cases.version_resolver import ROUND
 
 PER_PLACE = 8  # requests that may wait for the store, a model or a large body, for each place before a forward pass
@@ -47,6 +48,7 @@ class OpenPredictions(NamedTuple):
 
     endpoint: Endpoint
     predictor: Predictor | None  # for the fast path, where that is not instrumented away
+    log: PredictionLog
 
 
 class Entry(NamedTuple):
@@ -94,6 +96,7 @@ def entry(
             metrics.predictions,
             cross_origin.lines,
             proxies.client,
+            None if settings.prediction_log is None else lambda request_id: predictions.get().log.begin(request_id),
         ),
     )
     return Entry(app if root is None else root, partial(IdleConnection, begin=connection))
@@ -112,6 +115,8 @@ def open_predictions(settings: Settings, services: Services) -> Iterator[OpenPre
         count=services.row_counter.add,
     )
     services.metrics.add(_gauges(services, batches))
+    if services.prediction_log.share is not None:
+        services.metrics.add(_log_gauges(services.prediction_log))
     most_waiting = PER_PLACE * settings.waiting_predictions
     load_version = partial(load, services.store, services.warm, services.signatures)
     predictor = Predictor(
@@ -119,13 +124,14 @@ def open_predictions(settings: Settings, services: Services) -> Iterator[OpenPre
     )
     # The counter is closed after the predictor: it writes the last counts.
     with services.row_counter.at_work(), closing(predictor):
-        endpoint = PredictionEndpoint(predictor, figures, services.bodies)
+        kept = services.prediction_log
+        endpoint = PredictionEndpoint(predictor, figures, services.bodies, kept.begin if kept.share else None)
         log_all = settings.access_log == "all"
         # Not instrumented unless the settings ask for it: that takes time of each prediction.
         if traces is None and not log_all:
-            yield OpenPredictions(endpoint, predictor)
+            yield OpenPredictions(endpoint, predictor, kept)
         else:
-            yield OpenPredictions(InstrumentedPredictions(endpoint, traces, log_all=log_all), None)
+            yield OpenPredictions(InstrumentedPredictions(endpoint, traces, log_all=log_all), None, kept)
 
 
 def _observe(figures: PredictionFigures, version: ServedVersion, stage: str, value: float, times: int) -> None:
@@ -160,7 +166,7 @@ async def forget_deleted(services: Services) -> None:
         return not services.store.models.has(name, number)
 
     while True:
-        for each in (services.warm, services.metrics.predictions):
+        for each in (services.warm, services.metrics.predictions, services.prediction_log):
             with contextlib.suppress(StoreError):
                 await asyncio.to_thread(each.forget, gone)
         await asyncio.sleep(BETWEEN_ROUNDS)
@@ -179,5 +185,16 @@ def _gauges(services: Services, batches: MicroBatches) -> Gauges:
             ("modelwright_drift_rows_total", "Rows that were counted for drift.", lambda: counter.counted),
             ("modelwright_drift_rows_dropped_total", uncounted, lambda: counter.dropped),
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", lambda: batches.waiting),
+        ]
+    )
+
+
+def _log_gauges(kept: PredictionLog) -> Gauges:
+    about = "Rows of predictions that were written to their log."
+    dropped = "Rows that were not, because their queue was full or they could not be written."
+    return Gauges(
+        [
+            ("modelwright_logged_rows_total", about, lambda: kept.kept),
+            ("modelwright_logged_rows_dropped_total", dropped, lambda: kept.dropped),
         ]
     )

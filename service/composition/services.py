@@ -43,6 +43,7 @@ from service.use_cases.dataset_cells import Cells
 from service.use_cases.draw_sweep import SweepPlots
 from service.use_cases.drift import keep
 from service.use_cases.predict import choose, load
+from service.use_cases.prediction_log import PredictionLog
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
 from service.use_cases.uploads import Uploads
@@ -80,10 +81,11 @@ async def open_services(
         current = VersionResolver(partial(choose, store), load_version, warm.pin)
         jobs = Jobs(startup, metrics, engine, store, current, wire)
         services = _services(startup, metrics, store, warm, current, jobs, DriftCounts(engine), wire)
-        for each in (startup.audit, startup.keyring, services.pools):
+        for each in (startup.audit, startup.keyring, services.prediction_log, services.pools):
             stack.enter_context(closing(each))
         predictions.value = stack.enter_context(open_predictions(settings, services))
         startup.keyring.start_reloading()
+        services.prediction_log.start()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, services.limits))
         stack.push_async_callback(asyncio.wait, [warming])
         stack.callback(asyncio.create_task(follow_store(services)).cancel)
@@ -133,6 +135,12 @@ def _services(
         signatures=startup.signatures,
         bodies=MemoryBudget(settings.request_memory_bytes),
         facts=facts_of(settings),
+        prediction_log=PredictionLog(
+            home / "predictions",
+            settings.prediction_log,
+            settings.prediction_log_bytes,
+            others=settings.workers > 1,
+        ),
         metrics=metrics,
         traces=jobs.traces,
         exposition=_exposition(metrics, jobs.journal, keyring, home, wire),

@@ -267,10 +267,15 @@ def _together(batch: Sequence[PendingPrediction], observe: Observe, count: Count
     rendered = time.perf_counter()
     observe(first.version, "forward", computed - began, len(batch))
     observe(first.version, "render", rendered - computed, len(batch))
+    start = 0
     for pending in batch:
         if pending.observer is not None:
             pending.observer("forward", computed - began)
             pending.observer("render", rendered - computed)
+        if pending.record is not None:
+            part = answers[start : start + pending.count]
+            pending.record.add(pending.version, pending.warm.signature, pending.rows, part)
+        start += pending.count
     observe(first.version, "batch", len(answers), 1)
     count(first.version, first.warm, raw, answers)
     return bodies

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.serving.codecs.codec import Encoder, Rows
+from service.serving.prediction_record import PredictionRecord
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.workflow.input_tensors import rows_in
@@ -42,6 +43,7 @@ class PendingPrediction:
         deadline: in seconds of `time.perf_counter`.
         mergeable: whether other requests may share its forward.
         observer: is given the seconds of each stage.
+        record: is given the rows and their answers.
     """
 
     version: ServedVersion
@@ -52,6 +54,7 @@ class PendingPrediction:
     deadline: float | None = None
     mergeable: bool = True
     observer: StageObserver | None = None
+    record: PredictionRecord | None = None
     count: int = field(init=False)
     work: int = field(init=False)
     in_thread: bool = field(init=False)

@@ -9,6 +9,7 @@ from service.serving.bounded_threads import Disconnected
 from service.serving.codecs.codec import Decoder, Encoder
 from service.serving.memory_budget import Share
 from service.serving.pending_prediction import StageObserver
+from service.serving.prediction_record import PredictionRecord
 from service.serving.served_version import ServedVersion
 
 
@@ -28,6 +29,7 @@ class PredictionRequest:
         disconnected: returns when the client has disconnected.
         mergeable: whether other requests may share its forward.
         observer: is given the seconds of each stage.
+        record: gathers the rows and answers for the log of predictions, if that keeps this request.
         version: the version that predicts, once it is resolved.
     """
 
@@ -42,6 +44,7 @@ class PredictionRequest:
     disconnected: Disconnected | None = None
     mergeable: bool = True
     observer: StageObserver | None = None
+    record: PredictionRecord | None = None
     version: ServedVersion | None = None
 
 

@@ -156,6 +156,10 @@ class Predictor:
                 raise DeadlineExceeded
             made = await self._threads.execute(lambda: forward(warm, raw))
             self._count_rows(_version(request), warm, raw, made)
+            if request.record is not None:
+                assert request.version is not None  # noqa: S101 - the model that is warm is of it
+                request.record.add(request.version, warm.signature, raw, made)
+                request.record.end()
             return made
 
         assert request.chunks is not None  # noqa: S101 - a request without them is not a stream
@@ -306,6 +310,7 @@ def _pending(request: PredictionRequest, warm: Warm, rows: Rows, encoder: Encode
         deadline=request.deadline,
         mergeable=request.mergeable,
         observer=request.observer,
+        record=request.record,
     )
 
 

@@ -18,6 +18,7 @@ from service.api.schemas import (
     dataset,
     drift,
     explanation,
+    feedback,
     job,
     lineage,
     model,
@@ -102,6 +103,8 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (comparison.Comparison, results.Comparison),
     (drift.Drift, Drift),
     (drift.DriftOfColumn, DriftOfColumn),
+    (feedback.FeedbackTaken, results.FeedbackTaken),
+    (feedback.LiveMetrics, results.LiveMetrics),
 ]
 
 

@@ -31,6 +31,7 @@ from service.serving.errors import ClientGone
 from service.serving.memory_budget import MemoryBudget, Share
 from service.serving.pending_prediction import StageObserver
 from service.serving.prediction import PredictionRequest, PredictionResult
+from service.serving.prediction_record import BeginRecord
 from service.serving.predictor import Predictor
 from service.telemetry.predictions import PredictionFigures
 
@@ -45,12 +46,20 @@ class PredictionEndpoint:
         predictor: computes them.
         figures: counts the responses.
         bodies: the memory budget for bodies.
+        begin_record: begins the record of a request with this id, if the log of predictions keeps it.
     """
 
-    def __init__(self, predictor: Predictor, figures: PredictionFigures, bodies: MemoryBudget) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        figures: PredictionFigures,
+        bodies: MemoryBudget,
+        begin_record: BeginRecord | None,
+    ) -> None:
         self._predictor = predictor
         self._figures = figures
         self._bodies = bodies
+        self._begin_record = begin_record
 
     async def __call__(
         self, target: Target, scope: Scope, receive: Receive, send: Send, observer: StageObserver | None = None
@@ -76,6 +85,8 @@ class PredictionEndpoint:
                         target[0], decoder, choose, scope["query_string"], share, deadline=deadline
                     )
                     request.mergeable = False
+                if self._begin_record is not None:
+                    request.record = self._begin_record(scope["state"]["request_id"])
                 request.observer, request.disconnected = observer, partial(until_disconnected, receive)
                 if scope["method"] != "POST":
                     await self._get(request, headers, send)
@@ -104,7 +115,7 @@ class PredictionEndpoint:
         request.body = await whole_body(headers, receive, request.decoder.most, share)
         if coding is not None:
             request.unpack = partial(decompress, by=coding, take=share.take)
-        await self._answer(await self._predictor.predict(request), dialect, [], send)
+        await self._answer(await self._predict(request), dialect, [], send)
 
     async def _get(self, request: PredictionRequest, headers: Headers, send: Send) -> None:
         encoder = request.encoder(None)
@@ -118,7 +129,13 @@ class PredictionEndpoint:
             await _send(send, 304, lines, b"")
             self._figures.answered(version.name, version.number, 304)
         else:
-            await self._answer(await self._predictor.predict(request), NATIVE, lines, send)
+            await self._answer(await self._predict(request), NATIVE, lines, send)
+
+    async def _predict(self, request: PredictionRequest) -> PredictionResult:
+        result = await self._predictor.predict(request)
+        if request.record is not None:
+            request.record.end()  # before the answer is sent: this takes no time, and feedback may follow at once
+        return result
 
     async def _answer(self, result: PredictionResult, dialect: Dialect, lines: Lines, send: Send) -> None:
         version, body = result.version, result.body

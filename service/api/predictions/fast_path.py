@@ -18,6 +18,7 @@ from service.http_server.direct_request import DirectRequest, rendered
 from service.http_server.errors import CutOff
 from service.serving.codecs import JSON_LINES
 from service.serving.prediction import PredictionRequest, PredictionResult
+from service.serving.prediction_record import BeginRecord
 from service.serving.predictor import Predictor
 from service.serving.served_version import ServedVersion
 from service.telemetry.predictions import PredictionFigures
@@ -38,6 +39,7 @@ class FastPath:
         figures: counts the responses.
         cross_origin: gives the headers for web pages of other sites.
         client_of: gives the client behind a trusted proxy.
+        begin_record: begins the record of a request with this id, if the log of predictions keeps it.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class FastPath:
         figures: PredictionFigures,
         cross_origin: Callable[[Headers], tuple[tuple[bytes, bytes], ...]],
         client_of: Callable[[Client, list[bytes]], Client],
+        begin_record: BeginRecord | None,
     ) -> None:
         self.find = find
         self.figures = figures
@@ -55,6 +58,7 @@ class FastPath:
         self.client_of = client_of
         self._authorize = authorize
         self._predictor = predictor
+        self._begin_record = begin_record
 
     def answer(self, request: DirectRequest, target: Target) -> bool:
         """Returns whether the request is answered here, now or in the next iteration of the event loop."""
@@ -67,6 +71,8 @@ class FastPath:
         waiter = _Waiter(self, request, target, key)
         try:
             waiter.prediction = post_request(target, headers, request.body, None, waiter.began)
+            if self._begin_record is not None:
+                waiter.prediction.record = self._begin_record(waiter.request_id)
             started = predictor.start(waiter.prediction, waiter.for_result)
         except Exception as error:
             if isinstance(error, InvalidInstances) and content_type(headers) == JSON_LINES:
@@ -80,7 +86,7 @@ class FastPath:
 class _Waiter:
     """Sends the response to a direct request once its body is computed."""
 
-    __slots__ = ("_fast_path", "_key", "_request", "_request_id", "_result", "_target", "began", "done", "prediction")
+    __slots__ = ("_fast_path", "_key", "_request", "_result", "_target", "began", "done", "prediction", "request_id")
     _result: PredictionResult
 
     def __init__(self, fast_path: FastPath, request: DirectRequest, target: Target, key: ApiKey | None) -> None:
@@ -88,7 +94,7 @@ class _Waiter:
         self._request = request
         self._target = target
         self._key = key
-        self._request_id = request_id(request.headers)
+        self.request_id = request_id(request.headers)
         self.began = time.perf_counter()
         self.done = request.is_over
         self.prediction: PredictionRequest | None = None
@@ -106,12 +112,14 @@ class _Waiter:
         head = _head(version, result.encoder.media_type)
         self._send(200, head + rendered(special) if special else head, body)
         self._fast_path.figures.answered(version.name, version.number, 200)
+        if self.prediction is not None and self.prediction.record is not None:
+            self.prediction.record.end()
 
     def set_exception(self, error: Exception) -> None:
         """Sends the response to this error."""
-        token = REQUEST_ID.set(self._request_id)
+        token = REQUEST_ID.set(self.request_id)
         try:
-            state = {"request_id": self._request_id, "key": self._key and self._key.name}
+            state = {"request_id": self.request_id, "key": self._key and self._key.name}
             request, fast_path = self._request, self._fast_path
             client = fast_path.client_of(request.client, [request.headers.get(b"x-forwarded-for", b"")])
             scope = {"method": "POST", "path": request.path, "client": client, "state": state}
@@ -128,7 +136,7 @@ class _Waiter:
 
     def _send(self, status: int, head: bytes, body: bytes) -> None:
         lines = self._fast_path.cross_origin(self._request.headers)
-        around = (head, self._request_id.encode(), _POLICY, _rendered(lines) if lines else b"")
+        around = (head, self.request_id.encode(), _POLICY, _rendered(lines) if lines else b"")
         self._request.send(status, b"%brequest-id: %b\r\n%b%b" % around, body)
 
 

@@ -211,7 +211,8 @@ async def exports(service: Service, name: str, version: str, export: str) -> Res
 
 
 def _drop_deleted(service: Services, name: str) -> None:
-    """After a deletion: updates the versions in use, and drops models in memory and metrics of deleted versions."""
+    """After a deletion: updates the versions in use, and drops the models in memory, the metrics and the logged predictions of
+    deleted versions."""
 
     def gone(each: str, number: int) -> bool:
         return each == name and not service.store.models.has(each, number)
@@ -219,6 +220,7 @@ def _drop_deleted(service: Services, name: str) -> None:
     service.current.follow(name)
     service.warm.forget(gone)
     service.metrics.predictions.forget(gone)
+    service.prediction_log.forget(gone)
 
 
 def _stored(service: Services, version: Version, export: str) -> Response:

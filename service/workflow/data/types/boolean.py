@@ -127,6 +127,12 @@ class Boolean(ColumnType):
             return f"holds {shown(odd)}, which is neither 0 nor 1"
         return super().refusal(column)
 
+    def decoded(self, columns: Sequence[Numbers], categories: Sequence[str] | None) -> "pl.Series":
+        """As bool."""
+        import polars as pl
+
+        return pl.Series(columns[0], nan_to_null=True).cast(pl.Boolean)
+
     def keeps(self, number: float) -> bool:
         """0 and 1."""
         return number in (0, 1)

@@ -136,6 +136,14 @@ class Category(ColumnType):
         assert isinstance(column, Texts)  # noqa: S101 - it was read as texts
         return [positions(column, categories or [])]
 
+    def decoded(self, columns: Sequence[Numbers], categories: Sequence[str] | None) -> "pl.Series":
+        """The texts of the known categories. Null for an unknown one, too: its text is not encoded."""
+        import polars as pl
+
+        texts = np.array([None, *(categories or [])], dtype=object)
+        found = np.nan_to_num(columns[0], nan=0.0).astype(np.int64)
+        return pl.Series(texts[found].tolist(), dtype=pl.String)
+
 
 def positions(column: Texts, categories: Sequence[str]) -> Numbers:
     """The position of each text among the categories, from 1: float32 [n], 0 for an unknown text, NaN for a missing one."""

@@ -183,6 +183,12 @@ class ColumnType(ABC):
         assert not isinstance(column, Texts)  # noqa: S101 - it was read as numbers
         return [column]
 
+    def decoded(self, columns: "Sequence[Numbers]", categories: Sequence[str] | None) -> "pl.Series":
+        """The values that columns of the raw features encode, as far as these hold them; null for a missing one."""
+        import polars as pl
+
+        return pl.Series(columns[0], nan_to_null=True)
+
     def encode_tensors(self, columns: "Tensor") -> "list[Tensor]":
         """`encode` in torch's operations, for exports: from columns float64 [n, k] of numbers, or of positions among the
         categories, to as many columns of the raw features for each, [n, k].
