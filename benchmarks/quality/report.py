@@ -30,7 +30,8 @@ def report() -> str:
         _against(found, tasks, MOST, "CatBoost"),
         _against(found, tasks, OURS, BEFORE),
         _cpu(found),
-        _each(found, tasks),
+        _each(found, [OURS, *PEERS], "Each table"),
+        _each(found, [OURS, BEFORE, MOST, "CatBoost"], "Each table: before and now, and effort max"),
         _failures(found),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -40,8 +41,8 @@ def _about(found: Found) -> str:
     pins = [
         pin for pin in REQUIREMENTS.read_text(encoding="utf-8").split("\n") if pin and not pin.startswith(NOT_PEERS)
     ]
-    codes = {line["method"]: line["code"] for line in found.values() if "code" in line}
-    ours = ", ".join(f"{name} is commit {code}" for name, code in codes.items())
+    codes = {(line["method"], line["code"]): None for line in found.values() if line["method"] in (OURS, BEFORE, MOST)}
+    ours = ", ".join(f"{name} is commit {code}" for name, code in codes)
     return (
         f"{ours}; the peers are {', '.join(pins)}. Every method has its defaults, a seed and one thread, and sees "
         "the same rows of our default split (0.7, 0.15, 0.15): ours and RealMLP-TD learn from the training part and stop by the "
@@ -108,9 +109,9 @@ def _cpu(found: Found) -> str:
         "| of | as a multiple of | median over tables | least | most |",
         "|---|---|---|---|---|",
     ]
-    for first in (OURS, BEFORE, MOST):
-        for second in ("LightGBM", "CatBoost", "RealMLP-TD", BEFORE):
-            ratios = cpu_ratios(found, first, second) if first != second else []
+    for first, seconds in ((OURS, ("LightGBM", "CatBoost", "RealMLP-TD", BEFORE)), (MOST, (OURS, "CatBoost"))):
+        for second in seconds:
+            ratios = cpu_ratios(found, first, second)
             if ratios:
                 lines.append(f"| {first} | {second} | {median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")
     whole = cpu_ratios(found, OURS, OURS, "cpu_whole_s")
@@ -122,37 +123,26 @@ def _cpu(found: Found) -> str:
     return "\n".join(lines) + extra
 
 
-def _each(found: Found, tasks: dict[str, str]) -> str:
-    """The figures of each table, of the splits that all ranked methods have."""
+def _each(found: Found, methods: list[str], title: str) -> str:
+    """The figures of each table, of the splits that all of these methods have, if they have run."""
     ran = {method for _, _, method in found}
-    names = [name for name in (OURS, BEFORE, MOST, *PEERS) if name in ran]
-    ranked = compare(found, tasks, [name for name in names if name not in (BEFORE, MOST)])
-    splits = dict(zip(ranked.tables, ranked.splits, strict=True))
+    names = [name for name in methods if name in ran]
+    compared = compare(found, [row["table"] for row in listed()], names)
     lines = [
-        "## Each table",
+        f"## {title}",
         "",
-        f"Log loss of classes, R² of regressions ({_splits(ranked)}); the best of each table is bold.",
+        f"Log loss of classes, R² of regressions ({_splits(compared)}); the best of each table is bold.",
         "",
         f"| table | task | rows | {' | '.join(names)} |",
         f"|{'---|' * (3 + len(names))}",
     ]
-    for row in listed():
-        shown = _figures(found, row["table"], splits.get(row["table"], []), names, row["task"] == "regression")
-        lines.append(f"| {row['table']} | {row['task']} | {row['rows']} | {' | '.join(shown)} |")
+    about = {row["table"]: row for row in listed()}
+    for table, losses in zip(compared.tables, compared.losses.tolist(), strict=True):
+        task, rows = about[table]["task"], about[table]["rows"]
+        texts = [f"{1 - loss if task == 'regression' else loss:.3f}" for loss in losses]
+        shown = [f"**{text}**" if loss == min(losses) else text for text, loss in zip(texts, losses, strict=True)]
+        lines.append(f"| {table} | {task} | {rows} | {' | '.join(shown)} |")
     return "\n".join(lines)
-
-
-def _figures(found: Found, table: str, splits: list[int], names: list[str], regression: bool) -> list[str]:
-    """The methods' figures on a table, the best of them bold; empty for one that has not run on all of these splits."""
-    here = {key: line for key, line in found.items() if key[1] in splits}
-    losses = {}
-    for name in names:
-        compared = compare(here, [table], [name])
-        if compared.splits == [splits]:
-            losses[name] = float(compared.losses[0, 0])
-    best = min(losses.values(), default=None)
-    texts = {name: f"{1 - loss if regression else loss:.3f}" for name, loss in losses.items()}
-    return [f"**{texts[name]}**" if name in losses and losses[name] == best else texts.get(name, "") for name in names]
 
 
 def _failures(found: Found) -> str:
