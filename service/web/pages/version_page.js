@@ -7,6 +7,7 @@ import { Ready } from "../parts/states.js";
 import { Tabs } from "../parts/tabs.js";
 import { PointAlias } from "./point_alias.js";
 import { VersionDownloads } from "./version_downloads.js";
+import { VersionInUse } from "./version_in_use.js";
 import { VersionLineage } from "./version_lineage.js";
 import { VersionOverview } from "./version_overview.js";
 import { VersionParameters } from "./version_parameters.js";
@@ -18,6 +19,7 @@ const TABS = [
   { id: "try", label: "Try it", Panel: VersionTry },
   { id: "plots", label: "Plots", Panel: VersionPlots },
   { id: "parameters", label: "Parameters", Panel: VersionParameters },
+  { id: "use", label: "In use", Panel: VersionInUse },
   { id: "downloads", label: "Downloads", Panel: VersionDownloads },
   { id: "lineage", label: "Lineage", Panel: VersionLineage },
 ];
