@@ -68,12 +68,6 @@ def _takes_effort() -> bool:
 
 
 def _commit(folder: str) -> str:
-    """The commit of a checkout, with `+` if files differ from it."""
-    git = ["git", "-C", folder, "describe", "--always", "--abbrev=8", "--dirty=+", "--exclude=*"]
-    return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-
-
-def _commit(folder: str) -> str:
     """The last commit of a checkout's service, with `+` if files differ from it."""
     git = ["git", "-C", folder]
     commit = subprocess.check_output([*git, "log", "-1", "--format=%h", "--abbrev=8", "--", "service"], text=True)  # noqa: S603
