@@ -5,8 +5,9 @@ from typing import Any
 
 from modelwright.calls import Version, json_of, path, version_path
 from modelwright.errors import ApiError, Unreachable
+from modelwright.live_metrics import FeedbackTaken, LiveMetrics
 from modelwright.methods import operation
-from modelwright.results import Explanations, FeedbackTaken, LiveMetrics, Predictions
+from modelwright.results import Explanations, Predictions
 from modelwright.steps import Call, Steps
 
 

@@ -9,6 +9,7 @@ import pytest
 from modelwright import Client, Job, Model, results
 from modelwright.drift import Drift, DriftOfColumn
 from modelwright.job import JobBase
+from modelwright.live_metrics import FeedbackTaken, LiveMetrics
 from modelwright.model import ModelBase, VersionBase
 from modelwright.results import Column, Dataset, Problem
 from modelwright.sweep import SweepBase
@@ -103,8 +104,8 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (comparison.Comparison, results.Comparison),
     (drift.Drift, Drift),
     (drift.DriftOfColumn, DriftOfColumn),
-    (feedback.FeedbackTaken, results.FeedbackTaken),
-    (feedback.LiveMetrics, results.LiveMetrics),
+    (feedback.FeedbackTaken, FeedbackTaken),
+    (feedback.LiveMetrics, LiveMetrics),
 ]
 
 
