@@ -35,7 +35,7 @@ def feedback(
     if (file is None) == (request is None) or (request is None) != (truth is None):
         raise typer.BadParameter("give REQUEST and TRUTH, or --file")
     if file is not None:
-        given = [_json(text, at) for at, text in enumerate(file.read_text().splitlines(), 1) if text.strip()]
+        given = [_json(text, at) for at, text in enumerate(_text_of(file).splitlines(), 1) if text.strip()]
     else:
         given = [{"request_id": request, "row": row, "truth": _truth(truth or "")}]
     kept = 0
@@ -72,3 +72,10 @@ def _json(text: str, at: int) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise typer.BadParameter(f"line {at} of the file is no JSON: {error}") from None
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{file} is no text in UTF-8: {error.reason} at byte {error.start}") from None
