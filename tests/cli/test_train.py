@@ -121,6 +121,13 @@ def test_wrong_settings_are_refused(run: Run, tmp_path: Path, setting: str, said
     assert said in " ".join(refused.err.replace("│", " ").split())
 
 
+def test_a_spec_that_is_no_text_is_refused(run: Run, tmp_path: Path, houses: Path) -> None:
+    spec = tmp_path / "spec.json"
+    spec.write_bytes(b"\xff\xfe{}")
+    refused = run("train", houses, "--target", "price", "--spec", spec)
+    assert refused.status in (1, 2) and "spec.json" in refused.err.replace("\n", "")
+
+
 def test_a_json_object_is_a_spec_and_a_list_a_table(run: Run, tmp_path: Path) -> None:
     rows = [{"size": i, "cost": 2.0 * i} for i in range(20)]
     table, lines, one, spec = (tmp_path / name for name in ("list.json", "lines.json", "one.jsonl", "spec.json"))
