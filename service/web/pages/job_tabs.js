@@ -43,7 +43,9 @@ function inWords({ type, data }) {
   const { status, attempt, result, error, cause } = data;
   const reason = error ?? cause;
   if (status === "running") return `Running, attempt ${attempt}`;
-  if (status === "succeeded") return `Succeeded: ${result?.model_name} version ${result?.version}`;
+  if (status === "succeeded") {
+    return result?.version ? `Succeeded: ${result.model_name} version ${result.version}` : "Succeeded, without a version: it is a trial";
+  }
   return capital(reason ? `${status}: ${CAUSES[reason.code] ?? reason.detail}` : status);
 }
 
