@@ -67,7 +67,9 @@ def train(
     found = None if source is None else read_spec(source)
     with connect(url) as client:
         if found is None:
-            base = {} if spec is None else json_object(spec.read_text(encoding="utf-8-sig", errors="replace"), str(spec))
+            base = (
+                {} if spec is None else json_object(spec.read_text(encoding="utf-8-sig", errors="replace"), str(spec))
+            )
             found = _spec_of_table(client, source, target or [], name, dataset, base, output)
         else:
             _check_spec_alone(source or "", target, dataset, spec)

@@ -118,6 +118,8 @@ def _one(given: Any, pointer: str) -> Feedback:
     request_id, row = given["request_id"], given.get("row", 0)
     if not isinstance(request_id, str) or not 1 <= len(request_id) <= LONGEST_ID:
         raise InvalidFeedback(Fault(f"{pointer}/request_id", "expected the Request-Id of the response, a text"))
+    if isinstance(row, float) and row.is_integer():  # 1.0 is an integer in JSON
+        row = int(row)
     if type(row) is not int or not 0 <= row < MOST_ROW:
         raise InvalidFeedback(Fault(f"{pointer}/row", "expected the position of a row in its request, from 0"))
     return Feedback(pointer, request_id, row, given["truth"])

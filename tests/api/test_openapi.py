@@ -152,7 +152,7 @@ def test_the_examples_work_in_sequence(
     for path in ("/card", "/card.html", "/lineage"):
         send("get", version + path)
     send("get", "/v1/models/{name}/compare", "?a=1&b=latest")
-    send("get", "/v1/models/{name}/drift")
+    send("get", "/v1/models/{name}/drift"), send("get", "/v1/models/{name}/live-metrics")
     send("post", f"{version}/predictions"), send("post", "/v1/models/{name}/predictions")
     send("post", f"{version}:explain"), send("post", "/v1/models/{name}:explain")
     send("get", f"{version}/predictions", "?x=0.5"), send("get", "/v1/models/{name}/predictions", "?x=0.5")
@@ -199,8 +199,9 @@ def test_the_examples_work_in_sequence(
         send("post", f"/v1/training-jobs/{{job_id}}/{path}")
     send("get", "/v1/training-jobs/{job_id}/attempts")
     send("get", "/v1/keys"), send("get", "/v1/audit"), send("get", "/v1/service")
-    # The first key would refuse this client; tests/api/test_access.py creates some.
-    assert left == {("post", "/v1/keys"), ("delete", "/v1/keys/{key}")}
+    # The first key would refuse this client, and feedback needs the log of predictions: tests/api/test_access.py and
+    # tests/api/test_feedback.py have them.
+    assert left == {("post", "/v1/keys"), ("delete", "/v1/keys/{key}"), ("post", "/v1/models/{name}/feedback")}
 
 
 def check(schema: dict[str, Any], document: dict[str, Any], answer: httpx.Response) -> None:

@@ -24,7 +24,15 @@ def sliced(http: httpx.Client) -> dict[str, Any]:
     settings = {"epochs": 60, "early_stopping": None}
     split = {"train": 0.4, "test": 0.6}
     train(
-        http, "sliced", data=data, evaluation={"by": ["region"]}, split=split, training=settings, model=None, loss=None
+        http,
+        "sliced",
+        data=data,
+        evaluation={"by": ["region"]},
+        split=split,
+        training=settings,
+        model=None,
+        loss=None,
+        optimizer=None,
     )
     manifest: dict[str, Any] = http.get("/v1/models/sliced/versions/1").json()
     return manifest

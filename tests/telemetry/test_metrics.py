@@ -40,7 +40,8 @@ def value(http: httpx.Client, sample: str, **labels: str) -> float:
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server that no other test uses."""
-    with Server(tmp_path_factory.mktemp("measured") / "home") as server, server.http_client() as client:
+    home = tmp_path_factory.mktemp("measured") / "home"
+    with Server(home, prediction_log=1) as server, server.http_client() as client:
         yield client
 
 

@@ -24,8 +24,7 @@ def explanation_body() -> dict[str, Any]:
             "target": {"type": "string", "description": TARGET},
         },
         "additionalProperties": False,
-        "minProperties": 1,
-        "maxProperties": 2,
+        "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
     }
     return json_body(schema, INSTANCES_EXAMPLE)
 

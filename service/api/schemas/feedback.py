@@ -5,13 +5,14 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from service.api.schemas.answer import closed
+from service.use_cases.feedback import MOST_ROW
 
 FEEDBACK_EXAMPLE = {"request_id": "3f0c9a7be51d4286", "row": 0, "truth": 1.5}
 _ONE: dict[str, Any] = {
     "type": "object",
     "properties": {
         "request_id": {"type": "string", "minLength": 1, "maxLength": 128},
-        "row": {"type": "integer", "minimum": 0, "default": 0},
+        "row": {"type": "integer", "minimum": 0, "exclusiveMaximum": MOST_ROW, "default": 0},
         "truth": {},
     },
     "required": ["request_id", "truth"],
