@@ -17,9 +17,16 @@ from service.workflow.models.encoders import ConvNet
 from service.workflow.models.number_embedding import LARGEST, LIMIT, NumberEmbedding
 from service.workflow.models.tabm import Block, TabM
 from service.workflow.preprocessing import Preprocessing
+from service.workflow.tasks import Task
 
 Step = Callable[[Any], torch.Tensor]  # of raw features, or of the tensor that the step before has made
 PLAIN_OUTPUTS = (OutputKind.VALUE, OutputKind.RATE)  # outputs that are the answers, apart from the target's scale
+# Of the outputs of ensembles, to what is averaged.
+CONVERSIONS: dict[OutputKind, Step] = {
+    OutputKind.VALUE: lambda values: values,
+    OutputKind.LOGIT: torch.sigmoid,
+    OutputKind.SCORES: lambda values: torch.softmax(values, 1),
+}
 NO_OPERATION = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in evaluation mode
 
 
@@ -162,8 +169,26 @@ def _layers(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def _answering(model: Model) -> Iterator[Step]:
-    if model.members > 1 or model.output not in PLAIN_OUTPUTS:
+    if model.members > 1 and model.calibration is None and model.output in CONVERSIONS:
+        yield _mean_answer(model)
+    elif model.members > 1 or model.output not in PLAIN_OUTPUTS:
         yield model.answer
     elif model.target is not None:
         mean, std = model.target.mean, model.target.std
         yield lambda values: (values * std).add_(mean)
+
+
+def _mean_answer(model: Model) -> Step:
+    """`Model.answer` of an ensemble."""
+    members, convert, target = model.members, CONVERSIONS[model.output], model.target
+    mean, std = (None, None) if target is None else (target.mean, target.std)
+    both = model.task is Task.BINARY
+
+    def answer(values: torch.Tensor) -> torch.Tensor:
+        width = values.shape[1]
+        values = convert(values).view(members, -1, width).mean(dim=0)
+        if mean is not None and std is not None:
+            values = values * std + mean
+        return torch.cat([1 - values, values], dim=1) if both and width == 1 else values
+
+    return answer
