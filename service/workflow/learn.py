@@ -19,7 +19,7 @@ from service.workflow.evaluation import Evaluation, evaluate
 from service.workflow.examples import TABLE_ROWS, encode_parts
 from service.workflow.fold_metrics import report_folds
 from service.workflow.fold_report import Folds
-from service.workflow.fold_training import FoldTraining, check_classes
+from service.workflow.fold_training import FoldTraining, TrainedFolds, check_classes
 from service.workflow.forward_cost import measure
 from service.workflow.input_tensors import Tensors, pieces
 from service.workflow.learner import build_learner
@@ -124,7 +124,30 @@ def learn(
         stage("train")
         train(build_learner(spec, signature, model, device), examples, report, after_step, saved)
     stage("evaluate")
-    model, rows = model.to("cpu").eval(), PREDICTED_ROWS if isinstance(features, Tensor) else at_once
+    rows = PREDICTED_ROWS if isinstance(features, Tensor) else at_once
+    return _evaluated(spec, signature, table, features, targets, parts, model, trained, rows, at_once)
+
+
+def _evaluated(
+    spec: ResolvedSpec,
+    signature: Signature,
+    table: Table,
+    features: Tensors,
+    targets: Tensor,
+    parts: Split,
+    model: Model,
+    trained: TrainedFolds | None,
+    rows: int,
+    at_once: int,
+) -> TrainingResult:
+    """What is recorded with a trained model.
+
+    Args:
+        trained: of a training in folds.
+        rows: of a forward that predicts.
+        at_once: rows of a forward beside other work.
+    """
+    model = model.to("cpu").eval()
     wanted = spec.calibration is not None
     calibration = calibrate(model, features, targets, parts.validation, rows) if wanted else None
     answers = predict(model, features, rows)
@@ -150,21 +173,21 @@ def learn(
     reference = reference_of(signature, features, answers, unseen)
     typical = typical_row(signature, table, parts.train.numpy())
     return TrainingResult(
-        model,
-        signature,
-        evaluation,
-        points,
-        parts,
-        found,
-        groups,
-        important,
-        warned,
-        typical,
-        calibration,
-        sure,
-        threshold,
-        folds,
-        reference,
+        model=model,
+        signature=signature,
+        evaluation=evaluation,
+        points=points,
+        split=parts,
+        ranges=found,
+        slices=groups,
+        importance=important,
+        warnings=warned,
+        baseline=typical,
+        calibration=calibration,
+        conformal=sure,
+        threshold=threshold,
+        folds=folds,
+        reference=reference,
     )
 
 

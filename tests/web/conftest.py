@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +92,21 @@ def http(server: Server) -> Iterator[httpx.Client]:
         yield made
 
 
-@pytest.fixture
-def visit(browser: Browser, server: Server) -> Iterator[Visit]:
-    """A browser on the shared service, in a wide window."""
+@contextmanager
+def visiting(browser: Browser, url: str) -> Iterator[Visit]:
+    """A browser on a service, in a wide window."""
     context = browser.new_context(viewport=WIDE, locale="en-GB")  # type: ignore[arg-type]
-    made = Visit(context, server.url)
+    made = Visit(context, url)
     yield made
     context.close()
     made.check()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+    """A browser on the shared service."""
+    with visiting(browser, server.url) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.api.conftest import train
 from tests.harness.server import Server
 from tests.harness.until import until
-from tests.web.conftest import NARROW, WIDE, Visit
+from tests.web.conftest import NARROW, Visit, visiting
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +25,8 @@ def logging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def visit(browser: Browser, logging: Server) -> Iterator[Visit]:
     """A browser on that server."""
-    context = browser.new_context(viewport=WIDE, locale="en-GB")  # type: ignore[arg-type]
-    made = Visit(context, logging.url)
-    yield made
-    context.close()
-    made.check()
+    with visiting(browser, logging.url) as made:
+        yield made
 
 
 def test_drift_and_live_metrics_are_shown(
